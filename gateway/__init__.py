@@ -1,0 +1,1 @@
+"""The gateway: who a person is, which chatbots are theirs, and why."""

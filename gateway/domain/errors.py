@@ -1,0 +1,189 @@
+"""The one error family of the product.
+
+Services raise these; each adapter owns one table that turns their codes into its wire
+form (SCIM Error, problem+json). Nothing below an adapter knows HTTP.
+"""
+
+
+class GatewayError(Exception):
+    """A refusal the caller can understand. Never raised for bugs.
+
+    `details` are facts for the answer (limits, numbers, ids); `levers` say what would help.
+    """
+
+    code = "error"
+    """Stable identifier, part of the public API and listed in docs/reference/errors.md."""
+
+    def __init__(self, message: str, *, levers: tuple[str, ...] = (), **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.levers = levers
+        self.details = details
+
+
+class NotFound(GatewayError):
+    """Absent, or another organisation's: the two look the same."""
+
+    code = "not_found"
+
+
+class NotVisible(GatewayError):
+    """There, but not for this principal; answered like `not_found`."""
+
+    code = "not_visible"
+
+
+class InvalidRequest(GatewayError):
+    """The request cannot be understood or breaks a stated bound."""
+
+    code = "invalid_request"
+
+
+class TokenInvalid(GatewayError):
+    """No credential, or one that opens nothing: unknown, expired, revoked and foreign are alike."""
+
+    code = "token_invalid"
+
+
+class SessionEnded(GatewayError):
+    """The session's row is revoked or expired."""
+
+    code = "session_ended"
+
+
+class NotPermitted(GatewayError):
+    """The principal's effective access lacks the atom."""
+
+    code = "not_permitted"
+
+
+class RoleAboveOwn(GatewayError):
+    """The target's or the given role ranks above the actor's."""
+
+    code = "role_above_own"
+
+
+class OwnAccess(GatewayError):
+    """Nobody changes their own role, grants, scope or hold."""
+
+    code = "own_access"
+
+
+class PlanFeature(GatewayError):
+    """The organisation's plan lacks the feature."""
+
+    code = "plan_feature"
+
+
+class OwnershipTransferDisabled(GatewayError):
+    """The preset ties ownership to the creator."""
+
+    code = "ownership_transfer_disabled"
+
+
+class SubscriptionExpired(GatewayError):
+    """The subscription ended; renewing restores everything."""
+
+    code = "subscription_expired"
+
+
+class SeatLimitReached(GatewayError):
+    """No free seat; details carry limit, used and pending."""
+
+    code = "seat_limit_reached"
+
+
+class AlreadyExists(GatewayError):
+    """A unique key is taken inside the same organisation or connection."""
+
+    code = "already_exists"
+
+
+class AlreadyMember(GatewayError):
+    """The person is a member of the organisation."""
+
+    code = "already_member"
+
+
+class ManagedByIdP(GatewayError):
+    """The identity provider decides this; details name group, rule and connection."""
+
+    code = "managed_by_idp"
+
+
+class DeprovisionedByIdP(GatewayError):
+    """The identity provider took this person away; only it can bring them back."""
+
+    code = "deprovisioned_by_idp"
+
+
+class RoleInUse(GatewayError):
+    """A role with holders cannot be deleted; details name them."""
+
+    code = "role_in_use"
+
+
+class InvalidTransition(GatewayError):
+    """The life cycle has no such move from the present state."""
+
+    code = "invalid_transition"
+
+
+class LastOwner(GatewayError):
+    """An organisation keeps at least one owner of record."""
+
+    code = "last_owner"
+
+
+class SuccessorRequired(GatewayError):
+    """SCIM needs somebody to keep the organisation when its owner is deprovisioned."""
+
+    code = "successor_required"
+
+
+class PreconditionFailed(GatewayError):
+    """The resource's version is not the one the caller named."""
+
+    code = "precondition_failed"
+
+
+class PreconditionRequired(GatewayError):
+    """The change needs the version (or plan) it was decided on."""
+
+    code = "precondition_required"
+
+
+class ScopeUndecided(GatewayError):
+    """A first chatbot rule needs the connection's scope chosen."""
+
+    code = "scope_undecided"
+
+
+class BadEmail(GatewayError):
+    """Not an address that the product mails or matches."""
+
+    code = "bad_email"
+
+
+class IdempotencyMismatch(GatewayError):
+    """The same Idempotency-Key came with another body."""
+
+    code = "idempotency_mismatch"
+
+
+class RateLimited(GatewayError):
+    """Too many requests; details carry `retry_after` in seconds."""
+
+    code = "rate_limited"
+
+
+class Frozen(GatewayError):
+    """The connection is frozen; details carry `retry_after` in seconds."""
+
+    code = "frozen"
+
+
+class TryAgain(GatewayError):
+    """The database stayed busy through every retry; nothing changed."""
+
+    code = "try_again"
