@@ -12,7 +12,10 @@ from typing import Any
 import hypothesis
 import pytest
 
+from gateway.storage.engine import Engines, open_engines
+from gateway.storage.unit_of_work import Work
 from tests import parts
+from tests.clock import Clock, CountedIds
 from tests.databases import KINDS, Databases
 
 hypothesis.settings.register_profile("test", deadline=None, print_blob=True)
@@ -86,6 +89,24 @@ def blank_database(kind: str, databases: Databases, tmp_path: Path) -> Iterator[
     """The URL of a database without tables."""
     with databases.blank(kind, tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def engines(database: str) -> Iterator[Engines]:
+    engines = open_engines(database)
+    yield engines
+    engines.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def work(engines: Engines, clock: Clock) -> Work:
+    """Units of work on an empty database, under a still clock and with counted ids."""
+    return Work(engines, clock=clock, new_id=CountedIds())
 
 
 class OutsideWorld(RuntimeError):

@@ -16,9 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
-
-from gateway.storage.tables import metadata
+from gateway.storage import schema
+from gateway.storage.engine import open_engines
 
 KINDS = ("sqlite", "postgresql")
 TEMPLATE = "template_migrated"
@@ -136,6 +135,8 @@ class Databases:
 
 def migrate(url: str) -> None:
     """Bring a database to the newest migration."""
-    engine = create_engine(url)
-    metadata.create_all(engine)
-    engine.dispose()
+    engines = open_engines(url)
+    try:
+        schema.migrate(engines)
+    finally:
+        engines.dispose()

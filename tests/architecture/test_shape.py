@@ -22,30 +22,40 @@ ALLOWED_NAMES = {
 }
 
 
+MIGRATIONS = ROOT / "gateway/storage/migrations/versions"
+"""Written by Alembic, and never changed once released."""
+
+
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
 def test_no_module_outgrows_a_sitting() -> None:
-    lengths = {relative(path): len(path.read_text().splitlines()) for path in SOURCES}
+    lengths = {
+        relative(path): len(path.read_text().splitlines())
+        for path in SOURCES
+        if path.parent != MIGRATIONS
+    }
     assert {path: length for path, length in lengths.items() if length > MAX_LINES} == {}
 
 
 def test_only_the_unit_of_work_commits() -> None:
     guilty = {
-        relative(path)
-        for path in GATEWAY
-        if re.search(r"\.(commit|begin)\(\)", path.read_text())
-        and not path.is_relative_to(ROOT / "gateway/storage/migrations")
+        relative(path) for path in GATEWAY if re.search(r"\.(commit|begin)\(\)", path.read_text())
     }
-    assert guilty <= {"gateway/storage/unit_of_work.py"}
+    assert guilty == {
+        "gateway/storage/schema.py",  # migrations change no row of a live release
+        "gateway/storage/unit_of_work.py",
+    }
 
 
 def test_every_package_states_its_purpose() -> None:
     silent = [
         relative(path)
         for path in GATEWAY
-        if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
+        if path.name == "__init__.py"
+        and path.parent != MIGRATIONS
+        and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
 
