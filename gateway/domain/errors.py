@@ -187,3 +187,12 @@ class TryAgain(GatewayError):
     """The database stayed busy through every retry; nothing changed."""
 
     code = "try_again"
+
+
+class Refused:
+    """A refusal that leaves a trace: the unit commits, and the edge answers with the error."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: GatewayError) -> None:
+        self.error = error

@@ -35,7 +35,7 @@ class UTCDateTime(TypeDecorator[datetime]):
             return value.astimezone(UTC).strftime(EPOCH_FORMAT)
         return value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return an aware UTC datetime."""
         if value is None:
             return None

@@ -28,19 +28,19 @@ metadata = MetaData(naming_convention=NAMING)
 
 
 def organisation_id() -> "Column[object]":
-    """The first column of every organisation-owned table, and of each of its keys."""
+    """Return the first column of every organisation-owned table and of each of its keys."""
     return Column("organisation_id", Uuid, nullable=False)
 
 
 def instant(name: str, *, nullable: bool = False) -> "Column[object]":
-    """A UTC instant."""
+    """Return a column for a UTC instant."""
     return Column(name, UTCDateTime, nullable=nullable)
 
 
 def reference(
     target: str, column: str, *, name: str | None = None, cascade: bool = False
 ) -> ForeignKeyConstraint:
-    """A composite foreign key that cannot leave the organisation."""
+    """Return a composite foreign key that cannot leave the organisation."""
     return ForeignKeyConstraint(
         ["organisation_id", column],
         [f"{target}.organisation_id", f"{target}.id"],
@@ -50,19 +50,19 @@ def reference(
 
 
 def owned() -> ForeignKeyConstraint:
-    """The tie of a row to its organisation."""
+    """Return the tie of a row to its organisation."""
     return ForeignKeyConstraint(["organisation_id"], ["organisations.id"])
 
 
 def only(name: str, *columns: str, where: str) -> Index:
-    """A unique index over the rows that fulfil `where` (both databases)."""
+    """Return a unique index over the rows that fulfil `where`."""
     return Index(
         name, *columns, unique=True, postgresql_where=text(where), sqlite_where=text(where)
     )
 
 
 def lookup(name: str, *columns: str, where: str | None = None) -> Index:
-    """A plain index, partial where `where` is given (both databases)."""
+    """Return a plain index, partial where `where` is given."""
     if where is None:
         return Index(name, *columns)
     return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
@@ -103,11 +103,11 @@ def versioned(current: Table, *tracked: str) -> Versioned:
 
 
 def text_column(name: str, *, nullable: bool = False) -> "Column[object]":
-    """Unbounded text; bounds are rules and live in the domain."""
+    """Return a column for text; its bounds are rules and live in the domain."""
     return Column(name, String, nullable=nullable)
 
 
 def number(name: str, *, default: int | None = None) -> "Column[object]":
-    """An integer, never null."""
+    """Return a column for an integer, never null."""
     server_default = None if default is None else text(str(default))
     return Column(name, Integer, nullable=False, server_default=server_default)

@@ -41,9 +41,7 @@ team_seats = Table(
     PrimaryKeyConstraint("organisation_id", "team_id", "member_id", "valid_from"),
     reference("teams", "team_id"),
     reference("members", "member_id"),
-    only(
-        "uq_team_seats_open", "organisation_id", "team_id", "member_id", where="valid_to IS NULL"
-    ),
+    only("uq_team_seats_open", "organisation_id", "team_id", "member_id", where="valid_to IS NULL"),
     lookup("ix_team_seats_member", "organisation_id", "member_id", "valid_from"),
 )
 

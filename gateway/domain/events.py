@@ -1,0 +1,99 @@
+"""Facts: what happened, in the past tense, as the audit and the event feed tell it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+CATALOGUE: dict[str, str] = {
+    "organisation.created": "An organisation came to be, with its preset's roles and policies.",
+    "organisation.updated": "Name or settings of an organisation changed.",
+    "policy.changed": "A policy of the organisation has a new value.",
+    "subscription.changed": "Plan, state, seat limit or features of the subscription changed.",
+    "domain.claimed": "An organisation says that a domain is its own.",
+    "domain.verified": "A domain is proved to be the organisation's.",
+    "chatbot.created": "A chatbot exists.",
+    "chatbot.updated": "A chatbot's name, owner or settings changed.",
+    "chatbot.deleted": "A chatbot is gone; grants and rules that name it give nothing.",
+    "connection.created": "A connection to an identity provider exists.",
+    "connection.updated": "A connection's settings changed.",
+    "connection.disabled": "A connection no longer decides; its people's roles became manual.",
+    "connection.enabled": "A connection decides again.",
+    "connection.deleted": "A connection is gone and its tokens are dead.",
+    "scim_token.created": "A bearer token of a SCIM connection was issued.",
+    "scim_token.rotated": "A bearer token was replaced; the old one lives until its overlap ends.",
+    "scim_token.revoked": "A bearer token is dead.",
+    "api_key.created": "An API key was issued.",
+    "api_key.revoked": "An API key is dead.",
+    "directory.user_created": "The identity provider created a user.",
+    "directory.user_updated": "The identity provider changed a user.",
+    "directory.user_deleted": "The identity provider deleted a user; its SCIM id stays dead.",
+    "directory.user_restored": "A user came back under the same SCIM id.",
+    "directory.group_created": "The identity provider created a group.",
+    "directory.group_updated": "The identity provider renamed or changed a group.",
+    "directory.group_deleted": "The identity provider deleted a group; its rules are inert.",
+    "directory.group_members_changed": "People joined or left a group of the identity provider.",
+    "member.created": "A person became a member.",
+    "member.adopted": "A member from the manual path is now managed by a connection.",
+    "member.released": "A member is no longer managed by a connection.",
+    "member.updated": "A member's name or address, as the organisation sees it, changed.",
+    "member.activated": "A member is active again, or left the waiting list.",
+    "member.deactivated": "A member lost all access; everything live of theirs has ended.",
+    "member.held": "An admin put a member on hold.",
+    "member.hold_lifted": "An admin lifted a hold.",
+    "member.removed": "A membership ended for good.",
+    "member.contained": "The last owner was deprovisioned: access ended, ownership kept.",
+    "member.containment_ended": "A contained owner has access again, or is no longer needed.",
+    "scim.owner_protected": "A deprovisioning of the last owner was refused and contained.",
+    "owner.changed": "Somebody became, or ceased to be, an owner of record.",
+    "grant.created": "A role or chatbot section was granted by hand or as a one-off.",
+    "grant.ended": "A grant no longer gives anything.",
+    "role.created": "A role exists.",
+    "role.updated": "A role's definition changed.",
+    "role.deleted": "A role is gone.",
+    "mapping_rule.created": "A rule maps an identity provider's group to access.",
+    "mapping_rule.updated": "A mapping rule changed.",
+    "mapping_rule.deleted": "A mapping rule ended.",
+    "team.created": "An assignment team exists.",
+    "team.updated": "An assignment team changed.",
+    "team.deleted": "An assignment team is gone.",
+    "team.members_changed": "People joined or left an assignment team by hand.",
+    "conversation.created": "A conversation waits in a queue.",
+    "conversation.assigned": "A conversation has an assignee.",
+    "conversation.returned": "A conversation went back to the queue with its waiting time.",
+    "conversation.closed": "A conversation ended; its assignee stays on record.",
+    "access.changed": "What one member may do changed; carries the new effective summary.",
+    "operator.key_created": "An installation-wide API key was issued.",
+}
+"""Every action of the audit and type of the feed, with its meaning."""
+
+FEED_ONLY = frozenset({"access.changed"})
+"""Facts whose audit row would repeat the one that caused them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a fact is about."""
+
+    type: str
+    id: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened: becomes an audit row and a feed row in the change's commit.
+
+    `before` and `after` hold only what changed, never a secret. `target` names may be
+    personal and are therefore kept outside the hash chain.
+    """
+
+    action: str
+    targets: tuple[Target, ...]
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    outcome: str = "success"
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a type that the catalogue does not explain."""
+        if self.action not in CATALOGUE:
+            raise ValueError(f"unknown fact {self.action}")

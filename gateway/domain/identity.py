@@ -1,0 +1,44 @@
+"""Who acts, and from where."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class ActorType(StrEnum):
+    """What kind of principal changed something (audit `actor.type`)."""
+
+    MEMBER = "member"
+    PERSON = "person"
+    SCIM_CONNECTION = "scim_connection"
+    SSO_CONNECTION = "sso_connection"
+    API_KEY = "api_key"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A principal as the audit names it; `member_id` is set where a member stands behind it."""
+
+    type: ActorType
+    id: str
+    name: str
+    member_id: UUID | None = None
+
+
+SYSTEM = Actor(ActorType.SYSTEM, "system", "Gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a request came from; kept beside its audit events."""
+
+    request_id: str = ""
+    ip: str | None = None
+    user_agent: str | None = None
+    connection_id: UUID | None = None
+    cause: str | None = None
+
+
+NOWHERE = Context()

@@ -1,0 +1,90 @@
+"""Engines for both databases, with the modes that make them safe under concurrency."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Two faces of one database: `write` opens transactions, `read` runs statements one by one.
+
+    Reads take no locks and need no BEGIN; on SQLite they never wait for a writer (WAL).
+    """
+
+    write: Engine
+    read: Engine
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.write.dialect.name
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.write.dispose()
+        self.read.dispose()
+
+
+def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
+    """Return the engines for `url` (`sqlite:///file` or `postgresql://…`).
+
+    :raises ValueError: another database.
+    """
+    address = make_url(url)
+    backend = address.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(address, pool_size)
+    if backend != "postgresql":
+        raise ValueError(f"SQLite and PostgreSQL are supported, not {backend}.")
+    address = address.set(drivername="postgresql+psycopg")
+    pool: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "pool_use_lifo": True,
+        "pool_pre_ping": False,
+    }
+    return Engines(
+        write=create_engine(address, **pool),
+        read=create_engine(address, isolation_level="AUTOCOMMIT", **pool),
+    )
+
+
+def _open_sqlite(address: URL, pool_size: int) -> Engines:
+    """Transactions begin by BEGIN IMMEDIATE.
+
+    A deferred one lets two readers both decide to write and one of them fail or, in the
+    driver's own mode, overwrite the other silently.
+    """
+    if not address.database or address.database == ":memory:":
+        raise ValueError("SQLite needs a file: a memory database is one connection's own.")
+    engines = Engines(
+        write=create_engine(address, pool_size=pool_size, max_overflow=pool_size),
+        read=create_engine(address, pool_size=pool_size, max_overflow=pool_size),
+    )
+    for engine in (engines.write, engines.read):
+        event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engines.write, "begin", _begin_immediate)
+    return engines
+
+
+def _prepare_sqlite(raw: Any, _: ConnectionPoolEntry) -> None:
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - the driver chosen above
+    raw.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,398 @@
+"""One request, one transaction: the only place that commits."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Executable,
+    Row,
+    Select,
+    Table,
+    Update,
+    and_,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gateway.domain.errors import NotFound, TryAgain
+from gateway.domain.events import Fact
+from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
+from gateway.storage import tables as t
+from gateway.storage.engine import Engines
+from gateway.storage.facts import Ledger
+
+T = TypeVar("T")
+TICK = timedelta(microseconds=1)
+TRIES = 6
+NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
+
+
+@dataclass
+class UnitOfWork:
+    """What every verb needs: a connection, where, who, when, and the facts so far.
+
+    Writes are collected and sent in order, at the latest when the unit ends and before
+    each read. `now` is fixed when the unit opens, so all rows of one change agree; under
+    the organisation's lock it is later than every earlier change of the organisation.
+    """
+
+    connection: Connection
+    organisation_id: UUID
+    actor: Actor
+    context: Context
+    now: datetime
+    new_id: Callable[[], UUID]
+    _pending: list[Any] = field(default_factory=list)
+    _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
+    _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
+    wrote: bool = False
+
+    # -- reading ----------------------------------------------------------
+
+    def one(self, statement: Executable, **values: object) -> Row[Any] | None:
+        """Return the only row, or None."""
+        return self._execute(statement, values).one_or_none()
+
+    def all(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
+        """Return every row."""
+        return self._execute(statement, values).all()
+
+    def scalar(self, statement: Executable, **values: object) -> Any:
+        """Return the first column of the first row, or None."""
+        return self._execute(statement, values).scalar()
+
+    def own(self, table: Table, *columns: Any) -> Select[Any]:
+        """Start a query that can only see this organisation."""
+        return select(*(columns or table.c)).where(table.c.organisation_id == self.organisation_id)
+
+    def load(self, table: Table, row_id: UUID, *, noun: str | None = None) -> Row[Any]:
+        """Return one row of this organisation.
+
+        :raises NotFound: absent, or another organisation's: the two look the same.
+        """
+        found = self.one(self.own(table).where(table.c.id == row_id))
+        if found is None:
+            raise NotFound(f"No such {noun or NOUNS.get(table) or table.name.rstrip('s')}.")
+        return found
+
+    # -- writing ----------------------------------------------------------
+
+    def insert(self, table: Table, **values: object) -> None:
+        """Add one row of this organisation."""
+        self.insert_all(table, [values])
+
+    def insert_all(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """Add rows of this organisation; each row names the same columns."""
+        own = [{"organisation_id": self.organisation_id, **row} for row in rows]
+        if own:
+            self._pending.append((table, own))
+
+    def update(self, table: Table, key: Mapping[str, object], **values: object) -> None:
+        """Set columns of this organisation's rows that match `key`."""
+        self._pending.append(self._matching(table, key).values(values))
+
+    def execute(self, statement: Executable) -> CursorResult[Any]:
+        """Run a data-changing statement now and return its result."""
+        self.wrote = True
+        result = self._execute(statement, {})
+        assert isinstance(result, CursorResult)  # noqa: S101 - DML has no other result
+        return result
+
+    def create(self, versioned: t.Versioned, **values: object) -> None:
+        """Add a current row and open its history."""
+        self.insert(versioned.current, **values)
+        self._open_interval(versioned, values["id"], values)
+
+    def change(self, versioned: t.Versioned, before: Row[Any], **values: object) -> bool:
+        """Set columns of a current row; a changed tracked column closes and opens an interval.
+
+        Returns whether anything differed from `before`; a no-op writes nothing.
+        """
+        changed = {k: v for k, v in values.items() if getattr(before, k) != v}
+        if not changed:
+            return False
+        self.update(versioned.current, {"id": before.id}, **changed)
+        if changed.keys() & set(versioned.tracked):
+            self._turn_interval(versioned, before, changed)
+        return True
+
+    def record(self, fact: Fact) -> None:
+        """Keep a fact in the same transaction as the change it describes."""
+        self._facts.append((self.new_id(), fact))
+
+    def send(self, channel: str, type: str, payload: Mapping[str, object]) -> None:
+        """Put a message into the outbox; it leaves after the commit."""
+        self.insert(
+            t.outbox,
+            id=self.new_id(),
+            channel=channel,
+            type=type,
+            payload=dict(payload),
+            created_at=self.now,
+            position=len(self._facts),
+            due_at=self.now,
+        )
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo everything of the block when it raises, facts included, and go on.
+
+        The block gets an instant of its own, so that its intervals never collide with those
+        of an earlier block of the same unit.
+        """
+        self.flush()
+        self.now += TICK
+        facts = len(self._facts)
+        try:
+            with self.connection.begin_nested():
+                yield
+                self.flush()
+        except BaseException:
+            self._pending.clear()
+            del self._facts[facts:]
+            raise
+
+    def flush(self) -> None:
+        """Send the collected writes in order."""
+        pending, self._pending = self._pending, []
+        for write in _merged(pending):
+            self.wrote = True
+            if isinstance(write, tuple):
+                table, rows = write
+                self.connection.execute(insert(table), rows)
+            else:
+                self.connection.execute(write)
+
+    def finish(self) -> None:
+        """Write the facts and stamp the organisation; called once, by the unit's opener."""
+        ledger = Ledger(self.organisation_id, self.actor, self.context)
+        if self._facts:
+            for table, rows in ledger.rows(self._facts, self.now):
+                if rows:
+                    self._pending.append((table, rows))
+        self.flush()
+
+    def _execute(self, statement: Executable, values: dict[str, object]) -> CursorResult[Any]:
+        if self._pending:
+            self.flush()
+        return self.connection.execute(statement, values or None)
+
+    def _matching(self, table: Table, key: Mapping[str, object]) -> Update:
+        where = [table.c[name] == value for name, value in key.items()]
+        return update(table).where(table.c.organisation_id == self.organisation_id, and_(*where))
+
+    def _turn_interval(
+        self, versioned: t.Versioned, before: Row[Any], changed: Mapping[str, Any]
+    ) -> None:
+        """Close the open interval and open the next; one opened at this instant is amended."""
+        open_one = {"id": before.id, "valid_to": None}
+        if (versioned.history.name, before.id, self.now) in self._opened:
+            tracked = {k: v for k, v in changed.items() if k in versioned.tracked}
+            self.update(versioned.history, open_one, **tracked)
+            return
+        self.update(versioned.history, open_one, valid_to=self.now)
+        self._open_interval(versioned, before.id, {**before._mapping, **changed})
+
+    def _open_interval(
+        self, versioned: t.Versioned, row_id: object, values: Mapping[str, Any]
+    ) -> None:
+        tracked = {name: values.get(name) for name in versioned.tracked}
+        self._opened.add((versioned.history.name, row_id, self.now))
+        self.insert(versioned.history, id=row_id, valid_from=self.now, valid_to=None, **tracked)
+
+
+def _merged(pending: list[Any]) -> Iterator[Any]:
+    """Join neighbouring inserts into one table to one statement; the order stays."""
+    last: Any = None
+    for write in pending:
+        if isinstance(write, tuple) and isinstance(last, tuple) and last[0] is write[0]:
+            last[1].extend(write[1])
+            continue
+        if last is not None:
+            yield last
+        last = (write[0], list(write[1])) if isinstance(write, tuple) else write
+    if last is not None:
+        yield last
+
+
+@dataclass
+class Work:
+    """Opens units of work. Built once by the app factory, with real or fake clocks."""
+
+    engines: Engines
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    _writer: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(
+        self,
+        organisation_id: UUID,
+        actor: Actor,
+        verb: Callable[[UnitOfWork], T],
+        context: Context = NOWHERE,
+    ) -> T:
+        """Run `verb` holding the organisation's lock, commit, and return its result.
+
+        Rolled back when it raises; run again, up to five times, when the database reports
+        a conflict. The verb may therefore touch nothing but its unit.
+
+        :raises NotFound: no such organisation.
+        :raises TryAgain: the conflict stayed.
+        """
+        return self._retried(
+            lambda connection: self._locked(connection, organisation_id, actor, context), verb
+        )
+
+    def run_unlocked(
+        self,
+        organisation_id: UUID,
+        actor: Actor,
+        verb: Callable[[UnitOfWork], T],
+        context: Context = NOWHERE,
+    ) -> T:
+        """As `run`, without the organisation's lock: for rows that no rule counts."""
+
+        def open_unit(connection: Connection) -> UnitOfWork:
+            return self._unit(connection, organisation_id, actor, context, self.clock())
+
+        return self._retried(open_unit, verb)
+
+    def found(self, actor: Actor, verb: Callable[[UnitOfWork], T], context: Context = NOWHERE) -> T:
+        """Run a verb that creates an organisation: the unit carries the new one's id."""
+        organisation_id = self.new_id()
+        return self.run_unlocked(organisation_id, actor, verb, context)
+
+    @contextmanager
+    def read(
+        self, organisation_id: UUID, actor: Actor = SYSTEM, context: Context = NOWHERE
+    ) -> Iterator[UnitOfWork]:
+        """Open a unit that only reads: no transaction, no lock, the newest committed rows."""
+        with self.engines.read.connect() as connection:
+            unit = self._unit(connection, organisation_id, actor, context, self.clock())
+            yield unit
+            if unit.wrote or unit._pending or unit._facts:
+                raise RuntimeError("a reading unit tried to write")
+
+    @contextmanager
+    def snapshot(self, organisation_id: UUID) -> Iterator[UnitOfWork]:
+        """Open a reading unit whose statements all see the same instant."""
+        with self._frozen() as connection:
+            yield self._unit(connection, organisation_id, SYSTEM, NOWHERE, self.clock())
+
+    @contextmanager
+    def platform(self) -> Iterator[Connection]:
+        """Give a reading connection before the organisation is known (tokens, slugs)."""
+        with self.engines.read.connect() as connection:
+            yield connection
+
+    def run_platform(self, verb: Callable[[Connection, datetime], T]) -> T:
+        """Run a write that belongs to no organisation (operator keys, leases), and commit."""
+
+        def unit(connection: Connection) -> T:
+            return verb(connection, self.clock())
+
+        return self._attempts(unit)
+
+    # -- inside -----------------------------------------------------------
+
+    @contextmanager
+    def _frozen(self) -> Iterator[Connection]:
+        if self.engines.dialect == "postgresql":
+            with self.engines.write.connect() as connection:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                with connection.begin() as transaction:
+                    yield connection
+                    transaction.rollback()
+            return
+        with self.engines.read.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def _retried(
+        self, open_unit: Callable[[Connection], UnitOfWork], verb: Callable[[UnitOfWork], T]
+    ) -> T:
+        def unit(connection: Connection) -> T:
+            uow = open_unit(connection)
+            result = verb(uow)
+            uow.finish()
+            return result
+
+        return self._attempts(unit)
+
+    def _attempts(self, unit: Callable[[Connection], T]) -> T:
+        for attempt in range(TRIES):
+            try:
+                with self._one_writer(), self.engines.write.begin() as connection:
+                    return unit(connection)
+            except DBAPIError as error:
+                last = attempt == TRIES - 1
+                if not _is_conflict(error):
+                    raise
+                if last and isinstance(error, IntegrityError):
+                    raise
+                if last:
+                    break
+            time.sleep(random.uniform(0.5, 1.0) * 0.004 * 2**attempt)  # noqa: S311 - jitter
+        raise TryAgain("The database stayed busy; nothing was changed. Try again.")
+
+    def _one_writer(self) -> AbstractContextManager[object]:
+        """SQLite has one writer: threads queue here, fairly, rather than poll its file lock."""
+        return self._writer if self.engines.dialect == "sqlite" else nullcontext()
+
+    def _locked(
+        self, connection: Connection, organisation_id: UUID, actor: Actor, context: Context
+    ) -> UnitOfWork:
+        """FOR NO KEY UPDATE: a plain FOR UPDATE would block every foreign-key insert."""
+        own = t.organisations.c.id == organisation_id
+        lock = select(t.organisations.c.last_change).where(own).with_for_update(key_share=True)
+        last_change = connection.execute(lock).scalar()
+        if last_change is None:
+            raise NotFound("No such organisation.")
+        now = max(self.clock(), last_change + TICK)
+        return _LockedUnit(connection, organisation_id, actor, context, now=now, new_id=self.new_id)
+
+    def _unit(
+        self,
+        connection: Connection,
+        organisation_id: UUID,
+        actor: Actor,
+        context: Context,
+        now: datetime,
+    ) -> UnitOfWork:
+        return UnitOfWork(connection, organisation_id, actor, context, now, self.new_id)
+
+
+@dataclass
+class _LockedUnit(UnitOfWork):
+    """A unit under the organisation's lock: what it wrote moves the organisation's clock."""
+
+    def finish(self) -> None:
+        if self.wrote or self._pending or self._facts:
+            stamp = update(t.organisations).where(t.organisations.c.id == self.organisation_id)
+            self._pending.append(stamp.values(last_change=self.now))
+        super().finish()
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    """Whether running the unit again may succeed.
+
+    A unique violation counts: the second run sees the row of the winner and refuses properly.
+    """
+    if isinstance(error, IntegrityError):
+        return "unique" in str(error.orig).lower()
+    state = getattr(error.orig, "sqlstate", None)
+    return state in {"40001", "40P01"} or "database is locked" in str(error.orig)
