@@ -1,0 +1,74 @@
+"""Policies: the named switches in which products differ, and the values each may have."""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from gateway.domain.errors import InvalidRequest
+
+Policies = Mapping[str, Any]
+"""Policy name → value."""
+
+CHOICES: Mapping[str, tuple[object, ...]] = {
+    "owners": ("single", "multi"),
+    "transfer": ("allowed", "forbidden"),
+    "invite_requires_account": (True, False),
+    "direct_create": (True, False),
+    "admin_manages_agents": (True, False),
+    "bot_scope_default": ("all", "selected"),
+    "owner_counts_as_seat": (True, False),
+    "pending_counts_as_seat": (True, False),
+    "seat_overage": ("block", "bill"),
+    "notify_role_change": (True, False),
+    "welcome_email": (True, False),
+    "on_remove_resources": ("to_owner",),
+    "invites_when_scim": ("off", "guests_only", "on"),
+    "resend": ("rotate_and_extend",),
+    "last_owner_scim": ("refuse_and_contain", "succeed"),
+    "scim_overage": ("refuse", "waitlist", "bill"),
+}
+"""Policies with a few values each."""
+
+EXPIRED_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "owner_bot_access": ("none", "read_only", "full"),
+    "others": ("suspended",),
+}
+"""What the parts of `subscription_expired` may be."""
+
+INVITATION_DAYS = range(1, 31)
+"""Days that an invitation may live."""
+
+POLICIES = frozenset({*CHOICES, "invite_ttl_days", "subscription_expired"})
+"""Every policy there is."""
+
+
+def check_policies(policies: Policies) -> None:
+    """Refuse an unknown policy and a value that it cannot have."""
+    for name, value in policies.items():
+        check_policy(name, value)
+
+
+def check_policy(name: str, value: object) -> None:
+    """Refuse an unknown policy and a value that it cannot have."""
+    if name in CHOICES:
+        if not any(type(value) is type(choice) and value == choice for choice in CHOICES[name]):
+            _refuse(name, value, CHOICES[name])
+    elif name == "invite_ttl_days":
+        if type(value) is not int or value not in INVITATION_DAYS:
+            _refuse(name, value, (f"a number of days from 1 to {INVITATION_DAYS[-1]}",))
+    elif name == "subscription_expired":
+        _check_expired(value)
+    else:
+        raise InvalidRequest(f"There is no policy {name!r}.", policy=name)
+
+
+def _check_expired(value: object) -> None:
+    if not isinstance(value, dict) or set(value) != set(EXPIRED_CHOICES):
+        _refuse("subscription_expired", value, tuple(EXPIRED_CHOICES))
+    for part, choices in EXPIRED_CHOICES.items():
+        if value[part] not in choices:
+            _refuse(f"subscription_expired.{part}", value[part], choices)
+
+
+def _refuse(name: str, value: object, choices: tuple[object, ...]) -> NoReturn:
+    allowed = ", ".join(str(choice).lower() for choice in choices)
+    raise InvalidRequest(f"Policy {name} cannot be {value!r}; allowed: {allowed}.", policy=name)
