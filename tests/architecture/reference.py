@@ -1,0 +1,113 @@
+"""Renders docs/reference from the declarations; `make docs` writes what a test compares."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gateway.domain import events, permissions
+from gateway.domain.errors import GatewayError
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+NOTE = "<!-- Rendered from the code by `make docs`: change the declaration, not this page. -->\n\n"
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [tuple(columns)]
+    lines.append(("---",) * len(lines[0]))
+    lines.extend(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def code(text: object) -> str:
+    """Return the text set as code; nothing stays nothing."""
+    return f"`{text}`" if text not in (None, "") else ""
+
+
+def prose(documented: object) -> str:
+    """Return a docstring as one paragraph."""
+    return " ".join((inspect.getdoc(documented) or "").split())
+
+
+def refusals(family: type[GatewayError] = GatewayError) -> list[type[GatewayError]]:
+    """Every refusal of the product, by code."""
+    found = {cls for child in family.__subclasses__() for cls in (child, *refusals(child))}
+    return sorted(found, key=lambda cls: cls.code)
+
+
+def events_page() -> str:
+    """Return the page of every audit action and feed type."""
+    rows = [
+        (code(name), "feed" if name in events.FEED_ONLY else "audit, feed", meaning)
+        for name, meaning in sorted(events.CATALOGUE.items())
+    ]
+    return (
+        "# Events\n\n"
+        "Facts in the past tense. Each is written in the commit of the change it tells of: as an"
+        " audit event, and as an entry of the organisation's ordered feed.\n\n"
+        + table(("type", "told in", "what happened"), rows)
+    )
+
+
+def permissions_page() -> str:
+    """Return the page of every atom that a decision can be asked about."""
+    sections = [
+        (code(f"{section}.read"), code(f"{section}.write")) for section in permissions.SECTIONS
+    ]
+    return (
+        "# Permissions\n\n"
+        "An atom is one name that a decision can be asked about. Roles list atoms of the"
+        " organisation, atoms of a chatbot, and a level for each section of a chatbot.\n\n"
+        "## Of the organisation\n\n"
+        + "".join(f"- {code(atom)}{_remarks(atom)}\n" for atom in sorted(permissions.ORG_ATOMS))
+        + "\n## Of a chatbot\n\n"
+        + "".join(f"- {code(atom)}\n" for atom in sorted(permissions.BOT_ATOMS))
+        + "\n## Of a chatbot's sections\n\nWriting includes reading.\n\n"
+        + table(("read", "write"), sections)
+    )
+
+
+def _remarks(atom: str) -> str:
+    remarks = []
+    if atom in permissions.BASE_ATOMS:
+        remarks.append("every role carries it")
+    if atom in permissions.FORBIDDEN_IN_CUSTOM_ROLES:
+        remarks.append("no custom role holds it")
+    if features := permissions.FEATURES_OF_ATOM.get(atom):
+        remarks.append(f"needs the plan's {' or '.join(sorted(features))}")
+    if atom in permissions.PLATFORM_ATOMS:
+        remarks.append("closed while the subscription is expired")
+    return f": {'; '.join(remarks)}" if remarks else ""
+
+
+def errors_page() -> str:
+    """Return the page of every refusal with its form in each protocol."""
+    rows = [(code(cls.code), prose(cls)) for cls in refusals()]
+    return (
+        "# Errors\n\n"
+        "A refusal carries a stable `code`. A defect of the gateway is none of these: it is"
+        " answered 500 and shows nothing of its cause.\n\n" + table(("code", "meaning"), rows)
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "events.md": events_page,
+    "permissions.md": permissions_page,
+}
+
+
+def rendered() -> dict[str, str]:
+    """Return each page's name and text."""
+    return {name: NOTE + page() for name, page in PAGES.items()}
+
+
+def main() -> None:
+    """Write every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in rendered().items():
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
