@@ -1,0 +1,198 @@
+"""The composition root: builds the clock, the ids, the units of work and the WSGI application.
+
+The only module that reads the time and draws ids; everything below gets both from its unit of
+work.
+"""
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from flask import Flask, Response, request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from gateway.logs import logger
+from gateway.services.uses import Uses
+from gateway.settings import Settings
+from gateway.storage import schema
+from gateway.storage.engine import open_engines
+from gateway.storage.unit_of_work import Work
+
+Clock = Callable[[], datetime]
+REQUEST_ID = "gateway.request_id"
+"""Key of the WSGI environment that holds the id of the request."""
+
+PROPER_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{8,128}")
+CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_log = logger("http")
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware, UTC."""
+    return datetime.now(UTC)
+
+
+class TimeOrderedIds:
+    """Hands out UUIDs of version 7 (RFC 9562 §5.7), each greater than the one before.
+
+    Twenty lines of our own, because the standard library has them from Python 3.14 only and a
+    dependency would have to follow the product's clock, which a demo may move. Twelve bits
+    below the millisecond keep the order within one process, as method 3 of §6.2 describes.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> UUID:
+        """Return the next id."""
+        microseconds = int(self._clock().timestamp() * 1_000_000)
+        with self._lock:
+            self._last = max(self._last + 1, microseconds * 4096 // 1000)
+            milliseconds, fraction = divmod(self._last, 4096)
+        high = (milliseconds & (1 << 48) - 1) << 16 | 0x7000 | fraction
+        return UUID(int=high << 64 | 0b10 << 62 | secrets.randbits(62))
+
+
+def build_work(settings: Settings, clock: Clock = utc_now) -> Work:
+    """Return the units of work of one process: its own connections, clock and ids."""
+    engines = open_engines(
+        settings.database_url.get_secret_value(), pool_size=settings.request_threads + 1
+    )
+    return Work(engines, clock=clock, new_id=TimeOrderedIds(clock))
+
+
+class Gateway(Flask):
+    """The WSGI application, with what its server must look after."""
+
+    def __init__(self, settings: Settings, work: Work) -> None:
+        super().__init__("gateway", static_folder=None)
+        self.settings = settings
+        self.work = work
+        self.uses = Uses()
+
+    def flush(self) -> None:
+        """Write what requests left in memory: the last use of tokens and keys.
+
+        The server calls this every second and when it stops.
+        """
+        self.uses.flush(self.work)
+
+    def close(self) -> None:
+        """Flush, and close every connection to the database."""
+        self.flush()
+        self.work.engines.dispose()
+
+
+def create_app(settings: Settings, work: Work | None = None) -> Gateway:
+    """Return the application with every protocol and page that this release has."""
+    work = work or build_work(settings)
+    app = Gateway(settings, work)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _unexpected)
+    _add_health(app, work)
+    app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+class RequestTrail:
+    """Gives every request an id, returned in `X-Request-Id`, and logs what became of it.
+
+    A caller's own id is kept where it is a plain token, so that one id can be followed through
+    several services.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one WSGI request."""
+        started = time.perf_counter()
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if PROPER_REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        environ[REQUEST_ID] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        statuses: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, [*headers, ("X-Request-Id", request_id)], *rest)
+
+        body: Iterable[bytes] = self._application(environ, start)
+        _log.info(
+            "request",
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            status=int(statuses[-1][:3]) if statuses else None,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return body
+
+
+def _add_health(app: Flask, work: Work) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        """Whether this process answers at all; asks nobody else."""
+        return _json(200, {"status": "ok"})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        """Whether requests can be served: the database answers and has this release's schema."""
+        try:
+            with work.platform() as connection:
+                connection.execute(text("SELECT 1"))
+            current = schema.is_current(work.engines)
+        except SQLAlchemyError as error:
+            _log.warning("not ready", reason=type(error).__name__)
+            return _json(503, {"status": "unavailable", "database": "unreachable"})
+        if not current:
+            return _json(503, {"status": "unavailable", "database": "ok", "schema": "outdated"})
+        return _json(200, {"status": "ok", "database": "ok", "schema": "current"})
+
+
+def _http_problem(error: HTTPException) -> Response:
+    """Answer what the router or the body reader refused, as problem+json (RFC 9457)."""
+    status = error.code or 500
+    body = {
+        "type": "about:blank",
+        "code": CODES.get(status, "invalid_request" if status < 500 else "internal_error"),
+        "title": error.name,
+        "status": status,
+        "detail": error.description or error.name,
+    }
+    response = _json(status, body, "application/problem+json")
+    for name, value in error.get_headers(request.environ):
+        if name.lower() in ("allow", "retry-after", "www-authenticate"):
+            response.headers[name] = value
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """Answer a bug: the log has it all, the caller gets the request's id and nothing else."""
+    _log.error("unexpected", exc_info=error)
+    body = {
+        "type": "about:blank",
+        "code": "internal_error",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": f"Something went wrong here; quote request {request.environ.get(REQUEST_ID)}.",
+    }
+    return _json(500, body, "application/problem+json")
+
+
+def _json(status: int, body: dict[str, Any], media_type: str = "application/json") -> Response:
+    response = Response(json.dumps(body), status=status, content_type=media_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,57 @@
+"""Structured logs on stderr: one entry a line, each with the id of its request.
+
+Secrets never get here: no header, no body, no setting's value is logged.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def set_up(level: str, form: str) -> None:
+    """Send every log entry of this process, those of libraries too, to stderr.
+
+    :param form: `json` or `text`.
+    """
+    renderer: Any
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer(sort_keys=False)
+        errors: list[Any] = [structlog.processors.format_exc_info]
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        errors = []
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*SHARED, *errors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *SHARED],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *errors,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [stream]
+    # Libraries speak up for what an operator must see; their narration is not ours.
+    root.setLevel(max(number, logging.WARNING))
+
+
+def logger(name: str) -> Any:
+    """Return the log of one part of the product."""
+    return structlog.get_logger(part=name)
