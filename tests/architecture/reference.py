@@ -2,10 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import ByteSize, HttpUrl, SecretStr
 
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
+from gateway.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 NOTE = "<!-- Rendered from the code by `make docs`: change the declaration, not this page. -->\n\n"
@@ -32,7 +38,8 @@ def prose(documented: object) -> str:
 def refusals(family: type[GatewayError] = GatewayError) -> list[type[GatewayError]]:
     """Every refusal of the product, by code."""
     found = {cls for child in family.__subclasses__() for cls in (child, *refusals(child))}
-    return sorted(found, key=lambda cls: cls.code)
+    ours = {cls for cls in found if cls.__module__.startswith("gateway.")}
+    return sorted(ours, key=lambda cls: cls.code)
 
 
 def events_page() -> str:
@@ -90,10 +97,67 @@ def errors_page() -> str:
     )
 
 
+def settings_page() -> str:
+    """Return the page of every setting."""
+    prefix = Settings.model_config.get("env_prefix", "")
+    rows = [
+        (
+            code(f"{prefix}{name}".upper()),
+            _type_name(field.annotation),
+            "required" if field.is_required() else code(_default(field.default)) or "none",
+            " ".join((field.description or "").split()),
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    return (
+        "# Settings\n\n"
+        "Read once from the environment when a command starts. A missing or wrong one stops the"
+        " start with a line that names it; its value is never shown or logged.\n\n"
+        + table(("variable", "type", "default", "meaning"), rows)
+    )
+
+
+TYPES = {
+    str: "text",
+    int: "integer",
+    bool: "true or false",
+    float: "number",
+    timedelta: "ISO 8601 duration or seconds",
+    HttpUrl: "URL",
+    ByteSize: "size",
+    SecretStr: "secret text",
+}
+
+
+def _type_name(annotation: object) -> str:
+    """A setting's type in words."""
+    if get_origin(annotation) is Literal:
+        return " or ".join(code(choice) for choice in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_type_name(x) for x in get_args(annotation) if x is not type(None))
+    if get_origin(annotation) is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if get_origin(annotation) in (tuple, list, frozenset):
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    return TYPES[annotation]  # type: ignore[index]
+
+
+def _default(value: object) -> str:
+    """A setting's default as the environment would spell it."""
+    if isinstance(value, ByteSize):
+        return value.human_readable()
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value in (None, ()) else str(value)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "permissions.md": permissions_page,
+    "settings.md": settings_page,
 }
 
 
