@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import ByteSize, HttpUrl, SecretStr
 
+from gateway.api.problems import STATUSES, WIRE_CODES
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
 from gateway.settings import Settings
@@ -89,11 +90,15 @@ def _remarks(atom: str) -> str:
 
 def errors_page() -> str:
     """Return the page of every refusal with its form in each protocol."""
-    rows = [(code(cls.code), prose(cls)) for cls in refusals()]
+    rows = [(code(cls.code), str(STATUSES[cls]), prose(cls)) for cls in refusals()]
+    wire = [(code(name), str(status), meaning) for name, (status, meaning) in WIRE_CODES.items()]
     return (
         "# Errors\n\n"
-        "A refusal carries a stable `code`. A defect of the gateway is none of these: it is"
-        " answered 500 and shows nothing of its cause.\n\n" + table(("code", "meaning"), rows)
+        "A refusal carries a stable `code`; statuses are chosen where it leaves the house.\n\n"
+        "## Refusals\n\n"
+        + table(("code", "API", "meaning"), rows)
+        + "\n## Requests that reach no rule\n\n"
+        + table(("code", "API", "meaning"), wire)
     )
 
 
