@@ -1,0 +1,163 @@
+"""The outbox: mail that a change asked for, leased to one worker at a time until it is gone.
+
+Rows are written in the commit of their change (`send`); a worker claims what is due, sends it
+with no transaction open, and says what became of it. Delivery is at least once: a worker that
+dies between sending and saying so leaves a row that is sent again, under the same Message-ID.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
+
+from gateway.domain.errors import BadEmail
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+LEASE = timedelta(minutes=2)
+"""How long a worker has to send what it claimed, before another may."""
+
+PAUSES = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 7200, 18_000, 36_000, 36_000)
+)
+"""Waits after the first, second, … failed attempt; after the last one a message is given up."""
+
+NAME_LIMIT = 64
+"""Longest name that is put into a mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail that this worker alone may send until its lease ends."""
+
+    organisation_id: UUID
+    id: UUID
+    type: str
+    payload: dict[str, Any]
+    created_at: datetime
+    attempts: int
+    leased_until: datetime
+
+
+def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> None:
+    """Put a plain-text mail into the outbox, in the commit of the change it tells of.
+
+    :raises BadEmail: the address is not one line with one recipient.
+    """
+    if not to.isprintable() or to.count("@") != 1 or any(x in to for x in ' ,;<>"()'):
+        raise BadEmail("Not an address that mail can go to.", email=to)
+    uow.send("mail", type, {"to": to, "subject": one_line(subject), "text": text})
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, as a header may carry it."""
+    return " ".join("".join(x if x.isprintable() else " " for x in text).split())
+
+
+def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Message]:
+    """Lease due mail to the caller, the oldest first, and count the attempt.
+
+    The attempt is counted before it is made: a message that kills its worker must not be tried
+    for ever. On PostgreSQL two workers never wait for each other; SQLite has one writer.
+    """
+    due = _DUE_SKIPPING if connection.dialect.name == "postgresql" else _DUE
+    lease = now + LEASE
+    rows = connection.execute(due, {"now": now, "lease": lease, "limit": limit}).all()
+    return [
+        Message(x.organisation_id, x.id, x.type, x.payload, x.created_at, x.attempts, lease)
+        for x in sorted(rows, key=lambda row: (row.created_at, row.position, row.id))
+    ]
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is anything to claim; takes no lock."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
+
+
+def finish(connection: Connection, now: datetime, message: Message) -> bool:
+    """Mark a message as sent; False if the lease had passed to another worker."""
+    return _settle(connection, message, delivered_at=now, last_error=None)
+
+
+def retry(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
+    """Make a message due again after a pause that grows, or give it up after the last one."""
+    if message.attempts > len(PAUSES):
+        return give_up(connection, now, message, f"{message.attempts} attempts: {reason}")
+    due_at = now + PAUSES[message.attempts - 1]
+    return _settle(connection, message, due_at=due_at, last_error=one_line(reason))
+
+
+def give_up(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
+    """Never try a message again, and say why."""
+    return _settle(connection, message, given_up_at=now, last_error=one_line(reason))
+
+
+def release(connection: Connection, message: Message) -> bool:
+    """Hand back a message that was claimed and not tried, as when a worker stops."""
+    return _settle(connection, message, attempts=message.attempts - 1)
+
+
+def _settle(connection: Connection, message: Message, **values: object) -> bool:
+    """Only the holder of the lease decides: a late worker changes nothing."""
+    rows = t.outbox.c
+    held = and_(
+        rows.organisation_id == message.organisation_id,
+        rows.id == message.id,
+        rows.leased_until == message.leased_until,
+        rows.attempts == message.attempts,
+    )
+    statement = update(t.outbox).where(held).values(leased_until=None, **values)
+    return connection.execute(statement).rowcount == 1
+
+
+_NOW = bindparam("now", type_=t.outbox.c.due_at.type)
+
+_IS_DUE = and_(
+    t.outbox.c.channel == "mail",
+    t.outbox.c.delivered_at.is_(None),
+    t.outbox.c.given_up_at.is_(None),
+    t.outbox.c.due_at <= _NOW,
+    or_(t.outbox.c.leased_until.is_(None), t.outbox.c.leased_until <= _NOW),
+)
+
+_ANY_DUE = select(t.outbox.c.id).where(_IS_DUE).limit(1)
+
+_OLDEST = (
+    select(t.outbox.c.organisation_id, t.outbox.c.id)
+    .where(_IS_DUE)
+    .order_by(t.outbox.c.due_at)
+    .limit(bindparam("limit"))
+)
+
+
+def _claiming(oldest: Any) -> Any:
+    rows = t.outbox.c
+    picked = and_(rows.organisation_id == oldest.c.organisation_id, rows.id == oldest.c.id)
+    return (
+        update(t.outbox)
+        .where(picked)
+        .values(
+            leased_until=bindparam("lease", type_=rows.leased_until.type),
+            attempts=rows.attempts + 1,
+        )
+        .returning(
+            rows.organisation_id,
+            rows.id,
+            rows.type,
+            rows.payload,
+            rows.created_at,
+            rows.position,
+            rows.attempts,
+        )
+    )
+
+
+_DUE = _claiming(_OLDEST.cte("oldest"))
+
+# Materialised, or the planner may run the locking query once a row and claim too many.
+_DUE_SKIPPING = _claiming(
+    _OLDEST.with_for_update(skip_locked=True).cte("oldest").prefix_with("MATERIALIZED")
+)
