@@ -90,12 +90,15 @@ _BY_CODE: Mapping[str, Lever] = {
 _BY_HAND = Lever(
     "change_access", "members.update", "Change the member's role, chatbot scope or grants."
 )
+_TRANSFER = Lever("transfer_ownership", "org.transfer", "Transfer the ownership to another member.")
 
 
 def levers(code: str, managed_by: UUID | None, source: RoleSource) -> tuple[Lever, ...]:
     """Return what would change a refusal of this code, for somebody with such access."""
     if code in _BY_CODE and not (code == "member_inactive" and managed_by):
         return (_BY_CODE[code],)
+    if source.origin is Origin.OWNER_OF_RECORD:
+        return (_TRANSFER,)
     if managed_by is None:
         return (_BY_HAND,)
     ids = {"connection": str(managed_by)}
