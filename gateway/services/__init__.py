@@ -1,4 +1,4 @@
-"""Verbs: the only code that changes rows.
+"""The verbs of the product: the only code that changes rows.
 
-Invariant: a verb takes the unit of work first, never commits, and sees neither HTTP nor network.
+Invariant: no HTTP, no network, no commit. A verb takes a UnitOfWork first.
 """

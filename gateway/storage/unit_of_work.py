@@ -102,6 +102,10 @@ class UnitOfWork:
         """Set columns of this organisation's rows that match `key`."""
         self._pending.append(self._matching(table, key).values(values))
 
+    def apply(self, statement: Executable) -> None:
+        """Collect a data-changing statement whose result nobody needs."""
+        self._pending.append(statement)
+
     def execute(self, statement: Executable) -> CursorResult[Any]:
         """Run a data-changing statement now and return its result."""
         self.wrote = True

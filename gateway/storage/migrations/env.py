@@ -1,6 +1,6 @@
 """Alembic's entry: migrations run on the connection that gateway.storage.schema hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection
@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from gateway.storage.tables import metadata
 
 
-def _type(type_: str, value: Any, autogen_context: Any) -> str | bool:
+def _type(type_: str, value: Any, autogen_context: Any) -> str | Literal[False]:
     """Write the project's own column types by name."""
     if type_ == "type" and value.__class__.__module__ == "gateway.storage.types":
         autogen_context.imports.add("from gateway.storage import types")

@@ -1,0 +1,264 @@
+"""Effective access read from rows: now from the stored document, at any instant from intervals."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, and_, select
+
+from gateway.domain.access import (
+    AccessFacts,
+    ChatbotGrant,
+    ConnectionFacts,
+    MemberFacts,
+    OrganisationFacts,
+    RoleGrant,
+    Unmapped,
+    resolve,
+)
+from gateway.domain.decisions import FORMAT, Access
+from gateway.domain.errors import NotFound
+from gateway.domain.mapping import Group, MappingRule, RuleKind, Scope, by_group
+from gateway.domain.memberships import MemberState
+from gateway.domain.permissions import Level, parse_sections
+from gateway.domain.roles import RoleDefinition
+from gateway.domain.sources import GrantSource, OwnerBotAccess
+from gateway.services import terms
+from gateway.services.terms import held_at
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+CHUNK = 500
+
+
+def effective(uow: UnitOfWork, member_id: UUID, at: datetime | None = None) -> Access:
+    """Return what a member may do now, or could do at an instant.
+
+    Now is read from the stored document unless time alone has outdated it.
+
+    :raises NotFound: no such member, or none yet at that instant.
+    """
+    if at is None:
+        row = uow.load(t.members, member_id)
+        document = row.access_document
+        until = document.get("valid_until")
+        fresh = until is None or datetime.fromisoformat(until) > uow.now
+        if document.get("format") == FORMAT and fresh:
+            return Access.from_document(document)
+    facts = load(uow, [member_id], at)
+    if member_id not in facts:
+        raise NotFound("No such member.")
+    return resolve(facts[member_id])
+
+
+def organisation_facts(uow: UnitOfWork, at: datetime | None = None) -> OrganisationFacts:
+    """Return what the organisation agreed on, now or at an instant."""
+    agreed = terms.current(uow, at)
+    roles = {role.id: role for role in roles_at(uow, at)}
+    by_key = {role.key: role.id for role in roles.values()}
+    owner_role = next(role for role in roles.values() if role.is_owner_role)
+    return OrganisationFacts(
+        live=_is_live(uow, at),
+        subscription=agreed.state,
+        owner_bot_access=OwnerBotAccess(
+            agreed.policies["subscription_expired"]["owner_bot_access"]
+        ),
+        features=agreed.features,
+        roles=roles,
+        owner_role_id=owner_role.id,
+        default_role_id=by_key.get(agreed.policies["default_role"]),
+        bot_scope_default=Scope(agreed.policies["bot_scope_default"]),
+    )
+
+
+def roles_at(uow: UnitOfWork, at: datetime | None = None) -> list[RoleDefinition]:
+    """Return the live roles, now or at an instant."""
+    if at is None:
+        rows = uow.all(uow.own(t.roles).where(~t.roles.c.deleted))
+    else:
+        history = t.role_versions.history
+        rows = uow.all(uow.own(history).where(held_at(history, at), ~history.c.deleted))
+    return [RoleDefinition.of(row.id, row.definition) for row in rows]
+
+
+def load(
+    uow: UnitOfWork, member_ids: Sequence[UUID], at: datetime | None = None
+) -> dict[UUID, AccessFacts]:
+    """Return the facts of each member that existed; seven statements for up to 500 members."""
+    organisation = organisation_facts(uow, at)
+    found: dict[UUID, AccessFacts] = {}
+    for start in range(0, len(member_ids), CHUNK):
+        found |= _load_chunk(uow, organisation, member_ids[start : start + CHUNK], at)
+    return found
+
+
+def _load_chunk(
+    uow: UnitOfWork, organisation: OrganisationFacts, ids: Sequence[UUID], at: datetime | None
+) -> dict[UUID, AccessFacts]:
+    members = _members(uow, ids, at)
+    connections = _connections(uow, {m.managed_by for m in members if m.managed_by}, at)
+    managed = [m.id for m in members if m.managed_by]
+    groups = _groups(uow, managed, at) if managed else {}
+    rules = _rules(uow, {g.id for found in groups.values() for g in found.values()}, at)
+    role_grants, chatbot_grants = _grants(uow, ids, at)
+    seats = _seats(uow, ids, at)
+    return {
+        member.id: AccessFacts(
+            organisation=organisation,
+            member=member,
+            connection=connections.get(member.managed_by) if member.managed_by else None,
+            groups=tuple(groups.get(member.id, {}).values()),
+            rules=rules,
+            role_grants=tuple(role_grants[member.id]),
+            chatbot_grants=tuple(chatbot_grants[member.id]),
+            teams=frozenset(seats[member.id]),
+        )
+        for member in members
+    }
+
+
+def _members(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> list[MemberFacts]:
+    table = t.members if at is None else t.member_versions.history
+    query = uow.own(table).where(table.c.id.in_(ids))
+    if at is not None:
+        query = query.where(held_at(table, at))
+    return [
+        MemberFacts(
+            id=row.id,
+            state=MemberState(row.state),
+            admin_hold=row.admin_hold,
+            contained=row.contained,
+            owner_of_record=row.owner_of_record,
+            bot_scope=Scope(row.bot_scope),
+            managed_by=row.managed_by,
+        )
+        for row in uow.all(query)
+    ]
+
+
+def _connections(
+    uow: UnitOfWork, ids: Iterable[UUID], at: datetime | None
+) -> dict[UUID, ConnectionFacts]:
+    ids = list(ids)
+    if not ids:
+        return {}
+    table = t.connections if at is None else t.connection_versions.history
+    query = uow.own(table).where(table.c.id.in_(ids))
+    if at is not None:
+        query = query.where(held_at(table, at))
+    return {
+        row.id: ConnectionFacts(
+            id=row.id,
+            live=row.state == "active",
+            unmapped=Unmapped(row.unmapped),
+            bot_scope=Scope(row.bot_scope) if row.bot_scope else None,
+        )
+        for row in uow.all(query)
+    }
+
+
+def _groups(
+    uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None
+) -> dict[UUID, dict[UUID, Group]]:
+    """Return the groups of each member in the connection that manages it."""
+    u, g, m = t.directory_users.c, t.directory_groups.c, t.directory_memberships
+    here = (u.organisation_id, u.connection_id)
+    query = (
+        select(u.member_id, u.connection_id, g.id, g.display_name)
+        .join_from(
+            t.directory_users,
+            m,
+            and_(
+                m.c.organisation_id == here[0],
+                m.c.connection_id == here[1],
+                m.c.user_id == u.id,
+                held_at(m, at),
+            ),
+        )
+        .join(
+            t.directory_groups,
+            and_(g.organisation_id == here[0], g.connection_id == here[1], g.id == m.c.group_id),
+        )
+        .where(u.organisation_id == uow.organisation_id, u.member_id.in_(ids))
+        .order_by(g.id)
+    )
+    found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
+    for row in uow.all(query):
+        found[row.member_id][row.id] = Group(row.id, row.display_name)
+    return found
+
+
+def _rules(
+    uow: UnitOfWork, groups: set[UUID], at: datetime | None
+) -> dict[UUID, list[MappingRule]]:
+    if not groups:
+        return {}
+    r = t.mapping_rules
+    query = uow.own(r).where(r.c.group_id.in_(groups), held_at(r, at)).order_by(r.c.id)
+    return by_group(rule_of(row) for row in uow.all(query))
+
+
+def rule_of(row: Row[Any]) -> MappingRule:
+    """Return the rule that a row holds."""
+    return MappingRule(
+        id=row.id,
+        connection_id=row.connection_id,
+        group_id=row.group_id,
+        kind=RuleKind(row.kind),
+        role_id=row.role_id,
+        priority=row.priority,
+        bot_scope=Scope(row.bot_scope) if row.bot_scope else None,
+        chatbot_id=row.chatbot_id,
+        sections=parse_sections(row.sections or {}),
+        team_id=row.team_id,
+    )
+
+
+def _grants(
+    uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None
+) -> tuple[dict[UUID, list[RoleGrant]], dict[UUID, list[ChatbotGrant]]]:
+    g = t.grants
+    when = at or uow.now
+    query = uow.own(g).where(g.c.member_id.in_(ids), held_at(g, when)).order_by(g.c.id)
+    roles: dict[UUID, list[RoleGrant]] = defaultdict(list)
+    chatbots: dict[UUID, list[ChatbotGrant]] = defaultdict(list)
+    for row in uow.all(query):
+        common = {
+            "id": row.id,
+            "source": GrantSource(row.source),
+            "by": row.granted_by,
+            "valid_from": row.valid_from,
+            "valid_to": row.valid_to,
+        }
+        if row.kind == "role":
+            roles[row.member_id].append(RoleGrant(role_id=row.role_id, **common))
+        else:
+            chatbots[row.member_id].append(
+                ChatbotGrant(
+                    chatbot_id=row.chatbot_id,
+                    section=row.section,
+                    level=Level.parse(row.level),
+                    **common,
+                )
+            )
+    return roles, chatbots
+
+
+def _seats(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> dict[UUID, list[UUID]]:
+    s = t.team_seats
+    query = uow.own(s, s.c.member_id, s.c.team_id).where(s.c.member_id.in_(ids), held_at(s, at))
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for row in uow.all(query):
+        found[row.member_id].append(row.team_id)
+    return found
+
+
+def _is_live(uow: UnitOfWork, at: datetime | None) -> bool:
+    if at is None:
+        query = select(t.organisations.c.state).where(t.organisations.c.id == uow.organisation_id)
+    else:
+        history = t.organisations_history
+        query = uow.own(history, history.c.state).where(held_at(history, at))
+    return bool(uow.scalar(query) == "live")

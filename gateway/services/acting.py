@@ -1,0 +1,122 @@
+"""Who acts, and what they may therefore do to others; asked by every verb that touches access."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from gateway.domain import acting as rules
+from gateway.domain.access import AccessFacts, MemberFacts, RoleGrant, resolve
+from gateway.domain.acting import Acting, Author
+from gateway.domain.decisions import Access
+from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotPermitted
+from gateway.domain.identity import ActorType
+from gateway.domain.mapping import Scope
+from gateway.domain.memberships import MemberState
+from gateway.domain.roles import RoleDefinition
+from gateway.domain.sources import GrantSource
+from gateway.services import access
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+UNBOUNDED = frozenset(
+    {
+        ActorType.OPERATOR,
+        ActorType.SYSTEM,
+        ActorType.SCIM_CONNECTION,
+        ActorType.SSO_CONNECTION,
+    }
+)
+"""Nobody's role bounds these: connections were bounded when their rules were saved."""
+
+
+def author(uow: UnitOfWork) -> Acting:
+    """Return the acting principal with its effective access, read under the unit's lock.
+
+    :raises NotPermitted: its role is gone.
+    """
+    actor = uow.actor
+    if actor.type in UNBOUNDED:
+        return None
+    if actor.member_id is not None:
+        held = access.effective(uow, actor.member_id)
+    else:
+        held = of_service_key(uow, uow.load(t.api_keys, UUID(actor.id)))
+    if held.role is None or held.standing is not None:
+        raise NotPermitted("Your access has ended.")
+    return Author(held, _role(uow, held.role.id))
+
+
+def of_service_key(uow: UnitOfWork, key: Row[Any]) -> Access:
+    """Return what a key of the organisation itself may do: its role, on every chatbot."""
+    member = MemberFacts(
+        id=key.id,
+        state=MemberState.ACTIVE,
+        admin_hold=False,
+        contained=False,
+        owner_of_record=False,
+        bot_scope=Scope.ALL,
+        managed_by=None,
+    )
+    grant = RoleGrant(
+        id=key.id,
+        role_id=key.role_id,
+        source=GrantSource.MANUAL,
+        by={},
+        valid_from=key.created_at,
+        valid_to=key.expires_at,
+    )
+    organisation = access.organisation_facts(uow)
+    return resolve(AccessFacts(organisation=organisation, member=member, role_grants=(grant,)))
+
+
+def require_may_change(uow: UnitOfWork, member: Row[Any]) -> None:
+    """Refuse to change or end the access of oneself or of somebody who ranks higher."""
+    who = author(uow)
+    if who is not None:
+        role_id = member.effective_role_id
+        target = _role(uow, role_id) if role_id is not None else None
+        rules.require_may_act_on(who, member.id, target)
+
+
+def require_may_give(uow: UnitOfWork, member: Row[Any] | None, role_id: UUID) -> RoleDefinition:
+    """Return the role, if the author may give it to this member (None: somebody new).
+
+    :raises InvalidRequest: there is no such role.
+    """
+    role = next((role for role in access.roles_at(uow) if role.id == role_id), None)
+    if role is None:
+        raise InvalidRequest("There is no such role.", field="role")
+    if member is not None:
+        require_may_change(uow, member)
+    rules.require_may_give(author(uow), role)
+    return role
+
+
+def require_unmanaged(uow: UnitOfWork, member: Row[Any]) -> None:
+    """Refuse to edit by hand what a live connection decides.
+
+    :raises ManagedByIdP: names connection, rule and group, and both levers.
+    """
+    held = access.effective(uow, member.id)
+    if held.managed_by is None:
+        return
+    raise ManagedByIdP(
+        "The identity provider decides this member's role.",
+        levers=(
+            "Change the person's groups in the identity provider.",
+            "Change the mapping rule.",
+        ),
+        connection=str(held.managed_by),
+        rule=_text(held.source.rule_id),
+        group=_text(held.source.group_id),
+    )
+
+
+def _role(uow: UnitOfWork, role_id: UUID) -> RoleDefinition:
+    row = uow.load(t.roles, role_id)
+    return RoleDefinition.of(row.id, row.definition)
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

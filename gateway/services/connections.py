@@ -1,0 +1,237 @@
+"""SCIM connections: an identity provider that may provision this organisation."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from gateway.domain import acting as rules
+from gateway.domain.connections import SETTINGS, Connection
+from gateway.domain.errors import (
+    InvalidRequest,
+    NotFound,
+    OwnershipTransferDisabled,
+    SuccessorRequired,
+)
+from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
+from gateway.services import access, acting, managed, scim_tokens, terms
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+PEOPLE_AFTER_DELETION = ("keep_members", "deactivate_members")
+
+
+def create(
+    uow: UnitOfWork, name: str, successor_id: UUID | None = None, **settings: object
+) -> UUID:
+    """Make an active SCIM connection, which needs somebody to inherit the ownership.
+
+    :raises PlanFeature: the plan has no SCIM.
+    :raises SuccessorRequired: nobody fit to succeed the owner is named.
+    :raises InvalidRequest: an unknown setting or value.
+    """
+    agreed = terms.current(uow)
+    agreed.require("scim")
+    _require_may_configure(uow, None, settings.get("unmapped", "default_role"))
+    _require_name(name)
+    _require_settings(settings, agreed)
+    _require_successor(uow, successor_id)
+    connection_id = uow.new_id()
+    values: dict[str, object] = {
+        "unmapped": "default_role",
+        "bot_scope": None,
+        "seat_overage": agreed.policies["scim_overage"],
+        "last_owner": agreed.policies["last_owner_scim"],
+        "dialect": "auto",
+        "members_clearable": False,
+        **settings,
+    }
+    uow.create(
+        t.connection_versions,
+        id=connection_id,
+        kind="scim",
+        name=name.strip(),
+        state="active",
+        successor_id=successor_id,
+        detected_dialect=None,
+        created_at=uow.now,
+        **values,
+    )
+    uow.insert(t.directory_counts, connection_id=connection_id)
+    after = {"name": name.strip(), "successor_id": str(successor_id), **values}
+    uow.record(Fact("connection.created", (_target(connection_id, name),), after=after))
+    return connection_id
+
+
+def get(uow: UnitOfWork, connection_id: UUID) -> Connection:
+    """Return a connection that is not deleted.
+
+    :raises NotFound: absent, deleted or another organisation's.
+    """
+    return Connection.of(_load(uow, connection_id))
+
+
+def listing(uow: UnitOfWork) -> Sequence[Connection]:
+    """Return the connections that are not deleted, the oldest first."""
+    rows = t.connections
+    return [
+        Connection.of(row)
+        for row in uow.all(uow.own(rows).where(rows.c.state != "deleted").order_by(rows.c.id))
+    ]
+
+
+def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
+    """Change name, successor or settings; what people get follows at once.
+
+    :raises InvalidRequest: an unknown setting or value.
+    :raises SuccessorRequired: the named successor does not fit.
+    """
+    row = _load(uow, connection_id)
+    named = dict(settings)
+    if "name" in named:
+        name = named.pop("name")
+        _require_name(name)
+        settings["name"] = str(name).strip()
+    if "successor_id" in named:
+        _require_successor(uow, named.pop("successor_id"))
+    _require_settings(named, terms.current(uow))
+    _require_may_configure(uow, connection_id, named.get("unmapped", row.unmapped))
+    changed = {k: v for k, v in settings.items() if getattr(row, k) != v}
+    if not uow.change(t.connection_versions, row, **settings):
+        return
+    before = {k: _plain(getattr(row, k)) for k in changed}
+    after = {k: _plain(v) for k, v in changed.items()}
+    uow.record(
+        Fact("connection.updated", (_target(connection_id, row.name),), before=before, after=after)
+    )
+    if changed.keys() & {"unmapped", "bot_scope"}:
+        managed.recompute(uow, connection_id)
+
+
+def notice_dialect(uow: UnitOfWork, connection_id: UUID, dialect: str) -> None:
+    """Remember which identity provider a connection's requests look like."""
+    uow.update(t.connections, {"id": connection_id}, detected_dialect=dialect)
+
+
+def disable(uow: UnitOfWork, connection_id: UUID) -> None:
+    """Stop deciding: people keep the roles they have as manual ones, and can be edited.
+
+    People whom the identity provider deactivated stay deactivated. Disabling twice changes
+    nothing.
+    """
+    row = _load(uow, connection_id)
+    if row.state == "disabled":
+        return
+    _require_may_configure(uow, connection_id, row.unmapped)
+    managed.convert(uow, connection_id)
+    uow.change(t.connection_versions, row, state="disabled")
+    uow.record(Fact("connection.disabled", (_target(connection_id, row.name),)))
+    managed.recompute(uow, connection_id)
+
+
+def enable(uow: UnitOfWork, connection_id: UUID) -> None:
+    """Decide again: roles follow the groups, and what was converted ends."""
+    row = _load(uow, connection_id)
+    if row.state == "active":
+        return
+    _require_may_configure(uow, connection_id, row.unmapped)
+    terms.current(uow).require("scim")
+    _require_successor(uow, row.successor_id)
+    uow.change(t.connection_versions, row, state="active")
+    managed.end_conversions(uow, connection_id)
+    uow.record(Fact("connection.enabled", (_target(connection_id, row.name),)))
+    managed.recompute(uow, connection_id)
+
+
+def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -> None:
+    """End a connection: its tokens die first, then its people become manual or deactivated.
+
+    :raises InvalidRequest: `people` is neither keep_members nor deactivate_members.
+    """
+    if people not in PEOPLE_AFTER_DELETION:
+        raise InvalidRequest(f"People: {' or '.join(PEOPLE_AFTER_DELETION)}.", field="people")
+    row = _load(uow, connection_id)
+    _require_may_configure(uow, connection_id, row.unmapped)
+    scim_tokens.revoke_all(uow, connection_id)
+    managed.release(uow, connection_id, deactivate=people == "deactivate_members")
+    row = _load(uow, connection_id)
+    uow.change(t.connection_versions, row, state="deleted")
+    uow.record(Fact("connection.deleted", (_target(connection_id, row.name),)))
+
+
+def _load(uow: UnitOfWork, connection_id: UUID) -> Row[Any]:
+    row = uow.load(t.connections, connection_id, noun="SCIM connection")
+    if row.state == "deleted":
+        raise NotFound("No such SCIM connection.")
+    return row
+
+
+def _require_may_configure(uow: UnitOfWork, connection_id: UUID | None, unmapped: object) -> None:
+    """Judge a connection by the strongest role that it can give."""
+    roles = {role.id: role for role in access.roles_at(uow)}
+    r = t.mapping_rules.c
+    rows = (
+        uow.all(
+            uow.own(t.mapping_rules).where(r.connection_id == connection_id, r.valid_to.is_(None))
+        )
+        if connection_id is not None
+        else []
+    )
+    key = terms.current(uow).policies["default_role"]
+    default = next((role for role in roles.values() if role.key == key), None)
+    rules.require_may_change_connection(
+        acting.author(uow),
+        [access.rule_of(row) for row in rows],
+        roles,
+        default if unmapped == "default_role" else None,
+    )
+
+
+def _require_name(name: object) -> None:
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= 64:
+        raise InvalidRequest("A connection's name has 1 to 64 characters.", field="name")
+
+
+def _require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
+    for name, value in settings.items():
+        if name not in SETTINGS:
+            raise InvalidRequest(f"A connection has no setting {name!r}.", field=name)
+        if not any(type(value) is type(x) and value == x for x in SETTINGS[name]):
+            allowed = ", ".join(str(x).lower() for x in SETTINGS[name])
+            raise InvalidRequest(f"{name} is one of {allowed}.", field=name)
+    if settings.get("last_owner") == "succeed" and agreed.policies["transfer"] == "forbidden":
+        raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
+
+
+def _require_successor(uow: UnitOfWork, successor_id: object) -> None:
+    """Somebody active whom no identity provider manages, and who is no owner already."""
+    m = t.members.c
+    fit = (
+        uow.one(
+            select(m.id).where(
+                m.organisation_id == uow.organisation_id,
+                m.id == successor_id,
+                m.state == MemberState.ACTIVE,
+                m.managed_by.is_(None),
+                ~m.owner_of_record,
+                ~m.admin_hold,
+            )
+        )
+        if isinstance(successor_id, UUID)
+        else None
+    )
+    if fit is None:
+        raise SuccessorRequired(
+            "Name an active member, managed by hand and not an owner, to succeed the owner.",
+            levers=("Add a member by hand and name them as successor_id.",),
+        )
+
+
+def _target(connection_id: UUID, name: str) -> Target:
+    return Target("connection", str(connection_id), name)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, UUID) else value

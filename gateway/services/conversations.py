@@ -1,0 +1,134 @@
+"""Conversations: who answers them, and the queue they wait in."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from gateway.domain.errors import InvalidRequest
+from gateway.domain.events import Fact, Target
+from gateway.services import access, chatbots
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+OPEN_STATES = ("open", "snoozed")
+
+
+def create(uow: UnitOfWork, chatbot_id: UUID, subject: str, team_id: UUID | None = None) -> UUID:
+    """Put a new conversation into its chatbot's (and team's) queue."""
+    chatbots.get(uow, chatbot_id)
+    if team_id is not None:
+        uow.load(t.teams, team_id)
+    conversation_id = uow.new_id()
+    uow.insert(
+        t.conversations,
+        id=conversation_id,
+        chatbot_id=chatbot_id,
+        team_id=team_id,
+        subject=subject.strip()[:200],
+        state="open",
+        created_at=uow.now,
+        waiting_since=uow.now,
+        queued_at=uow.now,
+    )
+    uow.record(Fact("conversation.created", (_target(conversation_id),)))
+    return conversation_id
+
+
+def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
+    """Give a conversation to a member who may write in its chatbot's conversations.
+
+    :raises InvalidRequest: closed, or the member may not answer it.
+    """
+    row = uow.load(t.conversations, conversation_id)
+    if row.state not in OPEN_STATES:
+        raise InvalidRequest("A closed conversation is not assigned.")
+    uow.load(t.members, member_id)
+    if not access.effective(uow, member_id).allows("conversations.write", row.chatbot_id):
+        raise InvalidRequest("This member may not answer that chatbot's conversations.")
+    if row.assignee_id == member_id:
+        return
+    uow.update(
+        t.conversations,
+        {"id": conversation_id},
+        assignee_id=member_id,
+        previous_assignee_id=row.assignee_id,
+        queued_at=None,
+    )
+    uow.record(
+        Fact(
+            "conversation.assigned",
+            (_target(conversation_id), Target("member", str(member_id))),
+            before={"assignee": _text(row.assignee_id)},
+            after={"assignee": str(member_id)},
+        )
+    )
+
+
+def close(uow: UnitOfWork, conversation_id: UUID) -> None:
+    """End a conversation; its assignee stays on record."""
+    row = uow.load(t.conversations, conversation_id)
+    if row.state == "closed":
+        return
+    uow.update(t.conversations, {"id": conversation_id}, state="closed", queued_at=None)
+    uow.record(Fact("conversation.closed", (_target(conversation_id),)))
+
+
+def return_to_queue(
+    uow: UnitOfWork, member_id: UUID, cause: str, chatbots_lost: Sequence[UUID] | None = None
+) -> int:
+    """Unassign every open conversation of a member, or those of some chatbots; say how many.
+
+    The original waiting time stays, and the previous assignee is on record.
+    """
+    c = t.conversations.c
+    wanted = uow.own(t.conversations).where(c.assignee_id == member_id, c.state.in_(OPEN_STATES))
+    if chatbots_lost is not None:
+        wanted = wanted.where(c.chatbot_id.in_(chatbots_lost))
+    rows = uow.all(wanted.order_by(c.id))
+    for row in rows:
+        uow.update(
+            t.conversations,
+            {"id": row.id},
+            assignee_id=None,
+            previous_assignee_id=member_id,
+            queued_at=uow.now,
+        )
+        uow.record(
+            Fact(
+                "conversation.returned",
+                (_target(row.id), Target("member", str(member_id))),
+                before={"assignee": str(member_id)},
+                after={"assignee": None, "cause": cause},
+            )
+        )
+    return len(rows)
+
+
+def assigned_chatbots(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
+    """Return the chatbots in which a member has open conversations."""
+    c = t.conversations.c
+    rows = uow.all(
+        uow.own(t.conversations, c.chatbot_id)
+        .where(c.assignee_id == member_id, c.state.in_(OPEN_STATES))
+        .distinct()
+    )
+    return [row.chatbot_id for row in rows]
+
+
+def listing(uow: UnitOfWork, *, queued: bool | None = None) -> Sequence[Row[Any]]:
+    """Return conversations that are not closed, the longest waiting first, at most 200."""
+    c = t.conversations.c
+    query = uow.own(t.conversations).where(c.state.in_(OPEN_STATES))
+    if queued is not None:
+        query = query.where(c.assignee_id.is_(None) if queued else c.assignee_id.is_not(None))
+    return uow.all(query.order_by(c.waiting_since, c.id).limit(200))
+
+
+def _target(conversation_id: UUID) -> Target:
+    return Target("conversation", str(conversation_id))
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value else None

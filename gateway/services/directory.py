@@ -1,0 +1,322 @@
+"""Users of a connection's directory: SCIM's verbs on what an identity provider said of people."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, and_, or_, update
+
+from gateway.domain.connections import Connection
+from gateway.domain.directory import StoredUser, UserRecord
+from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed, Refused
+from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import Known, Landing, MemberState, on_scim_create
+from gateway.domain.text import fold
+from gateway.services import attention, directory_groups, members, provisioning
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+USERS = t.directory_users
+
+
+def find_user(uow: UnitOfWork, connection: Connection, user_id: UUID) -> StoredUser:
+    """Return a live user of the connection.
+
+    :raises NotFound: absent, deleted, or another connection's.
+    """
+    return stored_user(_load(uow, connection, user_id))
+
+
+def create_user(
+    uow: UnitOfWork, connection: Connection, record: UserRecord
+) -> StoredUser | Refused:
+    """Add a user and let the membership follow; one that was inactive comes back in place.
+
+    :raises AlreadyExists: a live user has the userName or externalId; details carry its id.
+    :raises SeatLimitReached: no seat, and no waiting list.
+    """
+    by_external, by_name = _known(uow, connection, record)
+    outcome = on_scim_create(record.external_id, by_external, by_name)
+    if outcome.landing is Landing.TAKEN:
+        raise AlreadyExists(
+            f"A user with this userName or externalId exists: {outcome.user_id}.",
+            id=str(outcome.user_id),
+        )
+    if outcome.landing is Landing.RESTORED and outcome.user_id is not None:
+        return _restore(uow, connection, outcome.user_id, record)
+    if outcome.landing is Landing.REPLACES and outcome.user_id is not None:
+        refused = delete_user(uow, connection, outcome.user_id)
+        if refused is not None:
+            return refused
+        attention.note(uow, connection.id, "username_reused", record.user_name, {})
+    return _insert(uow, connection, record)
+
+
+def update_user(
+    uow: UnitOfWork,
+    connection: Connection,
+    user_id: UUID,
+    record: UserRecord,
+    expected_version: int | None = None,
+) -> StoredUser | Refused:
+    """Make a user as the record says; where nothing differs, nothing changes.
+
+    A deactivation of the last owner is refused and contained: the user stays as it was.
+
+    :raises NotFound: absent, deleted, or another connection's.
+    :raises PreconditionFailed: another version. :raises AlreadyExists: a key is taken.
+    """
+    before = _load(uow, connection, user_id)
+    require_version(before, expected_version)
+    active = before.active if record.active is None else record.active
+    if _says_the_same(before, record, active=active):
+        return stored_user(before)
+    _require_free_keys(uow, connection, record, user_id)
+    refused = _follow_active(uow, connection, before, active=active)
+    if refused is not None:
+        return refused
+    _write(uow, connection, before, record, active=active)
+    if before.member_id is not None:
+        _follow_profile(uow, connection, before, record)
+    action = "directory.user_updated"
+    if active and not before.active:
+        action = "directory.user_restored"
+    uow.record(
+        Fact(
+            action,
+            _targets(before, record.user_name),
+            before={"version": before.version, "active": before.active},
+            after={"version": before.version + 1, "active": active},
+        )
+    )
+    return find_user(uow, connection, user_id)
+
+
+def delete_user(
+    uow: UnitOfWork, connection: Connection, user_id: UUID, expected_version: int | None = None
+) -> Refused | None:
+    """End a user and the membership for good; its SCIM id answers 404 from now on.
+
+    :raises NotFound: absent, deleted, or another connection's.
+    :raises PreconditionFailed: another version.
+    """
+    before = _load(uow, connection, user_id)
+    require_version(before, expected_version)
+    if before.member_id is not None:
+        refusal = provisioning.remove(uow, connection, before.member_id)
+        if refusal is not None:
+            return Refused(refusal)
+    directory_groups.leave_all(uow, connection, user_id)
+    uow.update(USERS, _key(before), deleted_at=uow.now, active=False)
+    _count(uow, connection, -1)
+    uow.record(Fact("directory.user_deleted", _targets(before, before.user_name)))
+    return None
+
+
+def require_version(before: Row[Any], expected: int | None) -> None:
+    """Refuse a change that was decided on another version.
+
+    :raises PreconditionFailed: the stored version is not the expected one.
+    """
+    if expected is not None and before.version != expected:
+        raise PreconditionFailed("The resource has changed since it was read.")
+
+
+def stored_user(row: Row[Any]) -> StoredUser:
+    """Return the user that a row of the directory holds."""
+    return StoredUser(
+        id=row.id,
+        connection_id=row.connection_id,
+        user_name=row.user_name,
+        external_id=row.external_id,
+        active=row.active,
+        member_id=row.member_id,
+        document=row.document,
+        version=row.version,
+        created_at=row.created_at,
+        last_modified=row.last_modified,
+    )
+
+
+def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Row[Any]:
+    c = USERS.c
+    row = uow.one(
+        uow.own(USERS).where(
+            c.connection_id == connection.id, c.id == user_id, c.deleted_at.is_(None)
+        )
+    )
+    if row is None:
+        raise NotFound("No such user.")
+    return row
+
+
+def _known(
+    uow: UnitOfWork, connection: Connection, record: UserRecord
+) -> tuple[Known | None, Known | None]:
+    c = USERS.c
+    same = c.user_name_key == fold(record.user_name)
+    if record.external_id is not None:
+        same = or_(same, c.external_id == record.external_id)
+    rows = uow.all(
+        uow.own(USERS, c.id, c.user_name_key, c.external_id, c.active).where(
+            c.connection_id == connection.id, c.deleted_at.is_(None), same
+        )
+    )
+    by_external = by_name = None
+    for row in rows:
+        known = Known(row.id, row.external_id, row.active)
+        if record.external_id is not None and row.external_id == record.external_id:
+            by_external = known
+        if row.user_name_key == fold(record.user_name):
+            by_name = known
+    return by_external, by_name
+
+
+def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> StoredUser:
+    member_id = provisioning.enrol(uow, connection, record)
+    user_id = uow.new_id()
+    uow.insert(
+        USERS,
+        id=user_id,
+        connection_id=connection.id,
+        member_id=member_id,
+        version=1,
+        created_at=uow.now,
+        deleted_at=None,
+        **_columns(uow, record, active=record.active is not False),
+    )
+    _insert_emails(uow, connection, user_id, record)
+    _count(uow, connection, 1)
+    user = find_user(uow, connection, user_id)
+    targets = [Target("directory_user", str(user_id), record.user_name)]
+    if member_id is not None:
+        targets.append(Target("member", str(member_id)))
+    after = {"active": user.active, "connection": str(connection.id)}
+    uow.record(Fact("directory.user_created", tuple(targets), after=after))
+    return user
+
+
+def _restore(
+    uow: UnitOfWork, connection: Connection, user_id: UUID, record: UserRecord
+) -> StoredUser | Refused:
+    """Bring an inactive user back under its id, with the new values."""
+    before = _load(uow, connection, user_id)
+    if before.member_id is not None and _is_removed(uow, before.member_id):
+        # Removed by hand meanwhile: the membership stays ended, a new one takes its place.
+        uow.update(USERS, _key(before), member_id=provisioning.enrol(uow, connection, record))
+    return update_user(uow, connection, user_id, record)
+
+
+def _follow_active(
+    uow: UnitOfWork, connection: Connection, before: Row[Any], *, active: bool
+) -> Refused | None:
+    if before.member_id is None or active == before.active:
+        return None
+    if active:
+        provisioning.activate(uow, connection, before.member_id, before.user_name)
+        return None
+    refusal = provisioning.deactivate(uow, connection, before.member_id)
+    return None if refusal is None else Refused(refusal)
+
+
+def _follow_profile(
+    uow: UnitOfWork, connection: Connection, before: Row[Any], record: UserRecord
+) -> None:
+    member = uow.load(t.members, before.member_id)
+    if member.managed_by == connection.id and member.state != MemberState.REMOVED:
+        members.rename(uow, before.member_id, record.display_name, record.email)
+
+
+def _write(
+    uow: UnitOfWork,
+    connection: Connection,
+    before: Row[Any],
+    record: UserRecord,
+    *,
+    active: bool,
+) -> None:
+    columns = _columns(uow, record, active=active)
+    uow.update(USERS, _key(before), version=before.version + 1, **columns)
+    e = t.directory_emails.c
+    uow.apply(
+        t.directory_emails.delete().where(
+            e.organisation_id == uow.organisation_id,
+            e.connection_id == connection.id,
+            e.user_id == before.id,
+        )
+    )
+    _insert_emails(uow, connection, before.id, record)
+
+
+def _columns(uow: UnitOfWork, record: UserRecord, *, active: bool) -> dict[str, Any]:
+    return {
+        "user_name": record.user_name,
+        "user_name_key": fold(record.user_name),
+        "external_id": record.external_id,
+        "active": active,
+        "display_name": record.display_name,
+        "email": record.email,
+        "document": record.document,
+        "search": dict(record.search),
+        "last_modified": uow.now,
+    }
+
+
+def _insert_emails(
+    uow: UnitOfWork, connection: Connection, user_id: UUID, record: UserRecord
+) -> None:
+    uow.insert_all(
+        t.directory_emails,
+        [
+            {
+                "connection_id": connection.id,
+                "user_id": user_id,
+                "position": position,
+                "value_key": value,
+            }
+            for position, value in enumerate(record.emails)
+        ],
+    )
+
+
+def _says_the_same(before: Row[Any], record: UserRecord, *, active: bool) -> bool:
+    return (
+        before.document == record.document
+        and before.active == active
+        and before.user_name == record.user_name
+        and before.external_id == record.external_id
+    )
+
+
+def _require_free_keys(
+    uow: UnitOfWork, connection: Connection, record: UserRecord, user_id: UUID
+) -> None:
+    for known in _known(uow, connection, record):
+        if known is not None and known.id != user_id:
+            raise AlreadyExists(
+                f"Another user has this userName or externalId: {known.id}.", id=str(known.id)
+            )
+
+
+def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
+    d = t.directory_counts
+    uow.apply(
+        update(d)
+        .where(and_(d.c.organisation_id == uow.organisation_id, d.c.connection_id == connection.id))
+        .values(users=d.c.users + by)
+    )
+
+
+def _is_removed(uow: UnitOfWork, member_id: UUID) -> bool:
+    state: str = uow.load(t.members, member_id).state
+    return state == MemberState.REMOVED
+
+
+def _key(row: Row[Any]) -> dict[str, object]:
+    return {"connection_id": row.connection_id, "id": row.id}
+
+
+def _targets(row: Row[Any], user_name: str) -> tuple[Target, ...]:
+    user = Target("directory_user", str(row.id), user_name)
+    if row.member_id is None:
+        return (user,)
+    return (user, Target("member", str(row.member_id)))

@@ -1,0 +1,132 @@
+"""Owners of record: an organisation always keeps one who can act."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from gateway.domain.connections import Connection
+from gateway.domain.errors import InvalidRequest, LastOwner
+from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
+from gateway.services import funnel
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+LEVERS = ("Transfer the ownership first.", "Let an operator run `gateway owner recover`.")
+
+
+def is_last(uow: UnitOfWork, member: Row[Any]) -> bool:
+    """Whether nobody but this owner of record could act as one."""
+    if not member.owner_of_record:
+        return False
+    m = t.members.c
+    other = uow.own(t.members, m.id).where(
+        m.owner_of_record,
+        m.id != member.id,
+        m.state == MemberState.ACTIVE,
+        ~m.contained,
+        ~m.admin_hold,
+    )
+    return uow.one(other.limit(1)) is None
+
+
+def require_not_last(uow: UnitOfWork, member: Row[Any]) -> None:
+    """Refuse to take the last owner away.
+
+    :raises LastOwner: nobody else could act as owner.
+    """
+    if is_last(uow, member):
+        raise LastOwner(
+            "This is the organisation's last owner; transfer the ownership first.", levers=LEVERS
+        )
+
+
+def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
+    """Make a member an owner of record; one who is already stays so."""
+    if member.owner_of_record:
+        return
+    uow.change(t.member_versions, member, owner_of_record=True)
+    uow.record(
+        Fact(
+            "owner.changed",
+            (_target(member),),
+            before={"owner_of_record": False},
+            after={"owner_of_record": True, "cause": cause},
+        )
+    )
+    funnel.recompute(uow, [member.id])
+    end_containment(uow, except_for=member.id)
+
+
+def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
+    """End somebody's ownership of record; the caller has made sure of another owner."""
+    if not member.owner_of_record:
+        return
+    uow.change(t.member_versions, member, owner_of_record=False)
+    uow.record(
+        Fact(
+            "owner.changed",
+            (_target(member),),
+            before={"owner_of_record": True},
+            after={"owner_of_record": False, "cause": cause},
+        )
+    )
+
+
+def fit_successor(uow: UnitOfWork, connection: Connection) -> UUID | None:
+    """Return the connection's nominated successor, if they can act as owner now."""
+    if connection.successor_id is None:
+        return None
+    member = uow.load(t.members, connection.successor_id)
+    fit = member.state == MemberState.ACTIVE and not member.admin_hold and not member.contained
+    return connection.successor_id if fit else None
+
+
+def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
+    """End the access of the last owner but not the ownership; return the refusal to answer with.
+
+    The identity provider's word is followed as far as it can be without orphaning the
+    organisation. A second call changes nothing.
+    """
+    if not member.contained:
+        uow.change(t.member_versions, member, contained=True)
+        uow.record(Fact("member.contained", (_target(member),)))
+        uow.record(Fact("scim.owner_protected", (_target(member),), outcome="refused"))
+        funnel.recompute(uow, [member.id])
+    return LastOwner(
+        "The last owner is not deprovisioned: access has ended, ownership stays until another "
+        "owner exists.",
+        levers=LEVERS,
+    )
+
+
+def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
+    """With another owner in place, do what was refused: contained owners become deactivated."""
+    m = t.members.c
+    for row in uow.all(uow.own(t.members).where(m.contained, m.id != except_for)):
+        uow.change(t.member_versions, row, contained=False, owner_of_record=False)
+        uow.record(Fact("member.containment_ended", (_target(row),), after={"cause": "succeeded"}))
+
+
+def release(uow: UnitOfWork, member: Row[Any]) -> None:
+    """End a containment because the identity provider wants its owner active again."""
+    if member.contained:
+        uow.change(t.member_versions, member, contained=False)
+        uow.record(Fact("member.containment_ended", (_target(member),), after={"cause": "idp"}))
+        funnel.recompute(uow, [member.id])
+
+
+def recover(uow: UnitOfWork, member_id: UUID) -> None:
+    """Make an active member an owner of record by the operator's word.
+
+    :raises InvalidRequest: the member is not active, or on hold.
+    """
+    member = uow.load(t.members, member_id)
+    if member.state != MemberState.ACTIVE or member.admin_hold:
+        raise InvalidRequest("Only an active member without hold becomes owner.")
+    make_owner(uow, member, "recovery")
+
+
+def _target(member: Row[Any]) -> Target:
+    return Target("member", str(member.id), member.display_name)

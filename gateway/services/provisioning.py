@@ -1,0 +1,185 @@
+"""What an identity provider's word about a user does to the membership behind it."""
+
+from uuid import UUID
+
+from sqlalchemy import and_, select
+
+from gateway.domain.connections import Connection
+from gateway.domain.directory import UserRecord
+from gateway.domain.errors import GatewayError
+from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import (
+    Acquaintance,
+    Coming,
+    DeactivatedBy,
+    Going,
+    LastOwnerPolicy,
+    MemberOutcome,
+    MemberState,
+    Ownership,
+    on_scim_active,
+    on_scim_going,
+    on_scim_joining,
+)
+from gateway.domain.memberships import Joining as How
+from gateway.domain.plans import Cause, Outcome
+from gateway.services import attention, domains, funnel, members, ownership, people, seats
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+
+def enrol(uow: UnitOfWork, connection: Connection, record: UserRecord) -> UUID | None:
+    """Make or find the member of a new directory user; None where another connection has it.
+
+    :raises SeatLimitReached: no seat, and no waiting list.
+    """
+    person_id, member_id, who = _acquaintance(uow, connection, record)
+    outcome = on_scim_joining(who)
+    if outcome.attention:
+        attention.note(uow, connection.id, outcome.attention, record.user_name, {})
+    if outcome.joining is How.NO_MEMBER:
+        return None
+    if member_id is not None and outcome.joining in (How.ADOPTED, How.ADOPTED_DEACTIVATED):
+        return _adopt(uow, connection, member_id, record)
+    return _join(uow, connection, record, outcome, person_id)
+
+
+def deactivate(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
+    """Take the member's access away; return the refusal where the last owner is contained."""
+    if (refusal := _go(uow, connection, member_id)) is not None:
+        return refusal
+    if uow.load(t.members, member_id).state != MemberState.REMOVED:
+        members.deactivate(uow, member_id, by=DeactivatedBy.IDP)
+    return None
+
+
+def remove(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
+    """End the membership; return the refusal where the last owner is contained."""
+    if (refusal := _go(uow, connection, member_id)) is not None:
+        return refusal
+    if uow.load(t.members, member_id).state != MemberState.REMOVED:
+        members.remove(uow, member_id, "deprovisioned")
+    return None
+
+
+def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: str) -> None:
+    """Give access back as groups and rules say now, if a seat is free; a hold stays.
+
+    :raises SeatLimitReached: no seat, and no waiting list.
+    """
+    member = uow.load(t.members, member_id)
+    by = DeactivatedBy(member.deactivated_by) if member.deactivated_by else None
+    coming = on_scim_active(MemberState(member.state), by, contained=member.contained)
+    if coming is Coming.END_CONTAINMENT:
+        ownership.release(uow, member)
+    elif coming is Coming.STAYS_DEACTIVATED:
+        attention.note(uow, connection.id, "deactivated_by_hand", subject, {})
+    elif coming is Coming.REACTIVATE:
+        members.reactivate(uow, member_id, overage=connection.seat_overage)
+
+
+def _go(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
+    member = uow.load(t.members, member_id)
+    others = 0 if ownership.is_last(uow, member) else 1
+    going = on_scim_going(
+        MemberState(member.state),
+        Ownership(member.owner_of_record, others),
+        LastOwnerPolicy(connection.last_owner),
+        ownership.fit_successor(uow, connection),
+    )
+    if going is Going.CONTAIN:
+        return ownership.contain(uow, member)
+    if going is Going.SUCCEED and connection.successor_id is not None:
+        ownership.make_owner(uow, uow.load(t.members, connection.successor_id), "succession")
+    return None
+
+
+def _acquaintance(
+    uow: UnitOfWork, connection: Connection, record: UserRecord
+) -> tuple[UUID | None, UUID | None, Acquaintance]:
+    """Return the person and member with this address, looked for only in a proved domain."""
+    proved = domains.is_proved(uow, record.email)
+    person_id = people.find(uow, record.email) if proved and record.email else None
+    if person_id is None:
+        return None, None, Acquaintance(in_verified_domain=proved, known=False)
+    m, c = t.members.c, t.connections.c
+    row = uow.one(
+        select(m.id, m.state, m.managed_by, c.state.label("connection_state"))
+        .join_from(
+            t.members,
+            t.connections,
+            and_(c.organisation_id == m.organisation_id, c.id == m.managed_by),
+            isouter=True,
+        )
+        .where(
+            m.organisation_id == uow.organisation_id,
+            m.person_id == person_id,
+            m.state != MemberState.REMOVED,
+        )
+    )
+    if row is None:
+        return person_id, None, Acquaintance(in_verified_domain=True, known=True)
+    managed = row.managed_by is not None and row.connection_state == "active"
+    if managed and row.managed_by == connection.id:
+        # A second user of this connection with the address of the first is somebody else.
+        attention.note(uow, connection.id, "email_shared", record.user_name, {})
+        return None, None, Acquaintance(in_verified_domain=False, known=False)
+    who = Acquaintance(
+        in_verified_domain=True,
+        known=True,
+        state=MemberState(row.state),
+        managed_elsewhere=managed,
+    )
+    return person_id, row.id, who
+
+
+def _join(
+    uow: UnitOfWork,
+    connection: Connection,
+    record: UserRecord,
+    outcome: MemberOutcome,
+    person_id: UUID | None,
+) -> UUID:
+    state = MemberState.ACTIVE
+    if record.active is False:
+        state = MemberState.DEACTIVATED
+    elif outcome.needs_seat:
+        admission = seats.ask(uow, Cause.SCIM, connection.seat_overage)
+        if admission.outcome is Outcome.WAITLISTED:
+            state = MemberState.WAITLISTED
+    if person_id is None:
+        person_id = people.create(
+            uow,
+            email=record.email,
+            display_name=record.display_name,
+            confined=not domains.is_proved(uow, record.email)
+            or people.find(uow, record.email or "") is not None,
+        )
+    return members.join(
+        uow,
+        members.Joining(
+            person_id=person_id,
+            email=record.email,
+            display_name=record.display_name,
+            source="scim",
+            managed_by=connection.id,
+            state=state,
+        ),
+    )
+
+
+def _adopt(uow: UnitOfWork, connection: Connection, member_id: UUID, record: UserRecord) -> UUID:
+    """Let the connection manage a member of the manual path: no second seat, same grants."""
+    member = uow.load(t.members, member_id)
+    uow.change(t.member_versions, member, managed_by=connection.id)
+    uow.record(
+        Fact(
+            "member.adopted",
+            (Target("member", str(member_id), member.display_name),),
+            after={"managed_by": str(connection.id)},
+        )
+    )
+    funnel.recompute(uow, [member_id])
+    if record.active is False and member.state != MemberState.DEACTIVATED:
+        deactivate(uow, connection, member_id)
+    return member_id

@@ -1,0 +1,141 @@
+"""Assignment teams and the seats taken in them by hand."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
+from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
+from gateway.domain.text import fold
+from gateway.services import funnel
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+STRATEGIES = ("round_robin", "load_balanced", "manual")
+
+
+def create(uow: UnitOfWork, name: str, strategy: str = "manual") -> UUID:
+    """Make a team without members.
+
+    :raises InvalidRequest: an empty or long name, or an unknown strategy.
+    :raises AlreadyExists: the name is taken.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= 64:
+        raise InvalidRequest("A team's name has 1 to 64 characters.", field="name")
+    if strategy not in STRATEGIES:
+        raise InvalidRequest(f"A strategy is one of {', '.join(STRATEGIES)}.", field="strategy")
+    c = t.teams.c
+    if uow.one(uow.own(t.teams, c.id).where(c.name_key == fold(name), ~c.deleted)) is not None:
+        raise AlreadyExists(f"A team is called {name!r} already.")
+    team_id = uow.new_id()
+    uow.insert(
+        t.teams,
+        id=team_id,
+        name=name,
+        name_key=fold(name),
+        strategy=strategy,
+        deleted=False,
+        created_at=uow.now,
+    )
+    uow.record(
+        Fact("team.created", (_target(team_id, name),), after={"name": name, "strategy": strategy})
+    )
+    return team_id
+
+
+def get(uow: UnitOfWork, team_id: UUID) -> Row[Any]:
+    """Return a team.
+
+    :raises NotFound: absent, deleted or another organisation's.
+    """
+    row = uow.load(t.teams, team_id)
+    if row.deleted:
+        raise NotFound("No such team.")
+    return row
+
+
+def listing(uow: UnitOfWork) -> Sequence[Row[Any]]:
+    """Return every team by name."""
+    c = t.teams.c
+    return uow.all(uow.own(t.teams).where(~c.deleted).order_by(c.name_key))
+
+
+def join(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
+    """Give a member a seat in the team; a second time changes nothing.
+
+    :raises InvalidRequest: the member is not active.
+    """
+    team = get(uow, team_id)
+    if uow.load(t.members, member_id).state != MemberState.ACTIVE:
+        raise InvalidRequest("Only active members join a team.")
+    if _seat(uow, team_id, member_id) is not None:
+        return
+    uow.insert(t.team_seats, team_id=team_id, member_id=member_id, valid_from=uow.now)
+    _record(uow, team, added=[member_id])
+    funnel.recompute(uow, [member_id])
+
+
+def leave(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
+    """Take a member's own seat away; one that a group gives stays."""
+    team = get(uow, team_id)
+    seat = _seat(uow, team_id, member_id)
+    if seat is None:
+        return
+    _close(uow, seat)
+    _record(uow, team, removed=[member_id])
+    funnel.recompute(uow, [member_id])
+
+
+def close_seats(uow: UnitOfWork, member_id: UUID) -> int:
+    """End every seat that a member took by hand; the caller recomputes. Returns how many."""
+    c = t.team_seats.c
+    seats = uow.all(uow.own(t.team_seats).where(c.member_id == member_id, c.valid_to.is_(None)))
+    for seat in seats:
+        _close(uow, seat)
+        _record(uow, uow.load(t.teams, seat.team_id), removed=[member_id])
+    return len(seats)
+
+
+def members(uow: UnitOfWork, team_id: UUID) -> Sequence[UUID]:
+    """Return the members with a seat taken by hand, the longest first."""
+    get(uow, team_id)
+    c = t.team_seats.c
+    rows = uow.all(
+        uow.own(t.team_seats)
+        .where(c.team_id == team_id, c.valid_to.is_(None))
+        .order_by(c.valid_from, c.member_id)
+    )
+    return [row.member_id for row in rows]
+
+
+def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Row[Any] | None:
+    c = t.team_seats.c
+    return uow.one(
+        uow.own(t.team_seats).where(
+            c.team_id == team_id, c.member_id == member_id, c.valid_to.is_(None)
+        )
+    )
+
+
+def _close(uow: UnitOfWork, seat: Row[Any]) -> None:
+    key = {"team_id": seat.team_id, "member_id": seat.member_id, "valid_to": None}
+    uow.update(t.team_seats, key, valid_to=uow.now)
+
+
+def _record(
+    uow: UnitOfWork,
+    team: Row[Any],
+    added: Sequence[UUID] = (),
+    removed: Sequence[UUID] = (),
+) -> None:
+    after = {"added": [str(x) for x in added], "removed": [str(x) for x in removed]}
+    people = [Target("member", str(x)) for x in (*added, *removed)]
+    uow.record(Fact("team.members_changed", (_target(team.id, team.name), *people), after=after))
+
+
+def _target(team_id: UUID, name: str) -> Target:
+    return Target("team", str(team_id), name)

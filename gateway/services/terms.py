@@ -1,0 +1,92 @@
+"""What an organisation agreed on: its policies and its subscription, as they hold at an instant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, or_
+
+from gateway.domain.errors import PlanFeature
+from gateway.domain.events import Fact, Target
+from gateway.domain.plans import Overage, ScimOverage, SeatPolicy, SubscriptionState
+from gateway.domain.policies import check_policy
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Policies by name, and the subscription."""
+
+    policies: Mapping[str, Any]
+    plan: str
+    state: SubscriptionState
+    features: frozenset[str]
+    seat_limit: int | None
+
+    def seat_policy(self, scim_overage: str | None = None) -> SeatPolicy:
+        """Return how seats are counted; a connection may say what happens at its limit."""
+        return SeatPolicy(
+            limit=self.seat_limit,
+            owner_counts=self.policies["owner_counts_as_seat"],
+            pending_counts=self.policies["pending_counts_as_seat"],
+            overage=Overage(self.policies["seat_overage"]),
+            scim_overage=ScimOverage(scim_overage or self.policies["scim_overage"]),
+        )
+
+    def require(self, feature: str) -> None:
+        """Refuse what the plan does not include.
+
+        :raises PlanFeature: names the feature and the plan.
+        """
+        if feature not in self.features:
+            raise PlanFeature(
+                f"The plan {self.plan} does not include {feature.upper()}.",
+                levers=("Add the enterprise add-on to the plan.",),
+                feature=feature,
+                plan=self.plan,
+            )
+
+
+def held_at(table: Table, at: datetime | None) -> ColumnElement[bool]:
+    """Whether an interval row holds: the open one without `at`, else the one that covers `at`."""
+    if at is None:
+        return table.c.valid_to.is_(None)
+    return and_(table.c.valid_from <= at, or_(table.c.valid_to.is_(None), table.c.valid_to > at))
+
+
+def current(uow: UnitOfWork, at: datetime | None = None) -> Terms:
+    """Return the terms now, or as they were at an instant."""
+    policies = uow.all(
+        uow.own(t.policies, t.policies.c.name, t.policies.c.value).where(held_at(t.policies, at))
+    )
+    subscription = uow.all(uow.own(t.subscriptions).where(held_at(t.subscriptions, at)))[0]
+    return Terms(
+        policies={row.name: row.value for row in policies},
+        plan=subscription.plan,
+        state=SubscriptionState(subscription.state),
+        features=frozenset(subscription.features),
+        seat_limit=subscription.seat_limit,
+    )
+
+
+def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
+    """Give a policy a new value from now on; the same value changes nothing.
+
+    :raises InvalidRequest: no such policy, or a value that it cannot have.
+    """
+    check_policy(name, value)
+    before = current(uow).policies.get(name)
+    if before == value:
+        return
+    uow.update(t.policies, {"name": name, "valid_to": None}, valid_to=uow.now)
+    uow.insert(t.policies, name=name, valid_from=uow.now, valid_to=None, value=value)
+    uow.record(
+        Fact("policy.changed", (organisation(uow),), before={name: before}, after={name: value})
+    )
+
+
+def organisation(uow: UnitOfWork) -> Target:
+    """Return the organisation as the target of a fact."""
+    return Target("organisation", str(uow.organisation_id))
