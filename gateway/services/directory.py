@@ -308,7 +308,7 @@ def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
 
 def _is_removed(uow: UnitOfWork, member_id: UUID) -> bool:
     state: str = uow.load(t.members, member_id).state
-    return state == MemberState.REMOVED
+    return MemberState(state) is MemberState.REMOVED
 
 
 def _key(row: Row[Any]) -> dict[str, object]:
