@@ -1,0 +1,192 @@
+"""The declaration of an endpoint: all that routing, validation, permission and OpenAPI read.
+
+The function's signature is part of it. `body`, `query` and the return type name the models;
+`uow` is the open unit of work, `page` the wished page of a list, `call` who asks and through
+what; every other parameter is an id of the path.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import NoneType
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from gateway.domain.errors import GatewayError
+from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTION_ATOMS
+
+PREFIX = "/api/v1"
+ORGANISATION = "organisation"
+CHATBOT = "chatbot"
+GIVEN = frozenset({"uow", "body", "query", "page", "call"})
+"""Parameters that the dispatcher gives; the others are ids of the path."""
+
+Function = Callable[..., Any]
+Refusals = tuple[type[GatewayError], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Who may ask: an atom of the caller's effective access, operators, or whoever signs in."""
+
+    atom: str | None = None
+    operator: bool = False
+    anyone: bool = False
+
+
+OPERATOR = Allow(operator=True)
+"""Operators alone."""
+
+ANYONE = Allow(operator=True, anyone=True)
+"""Every caller with a live key."""
+
+
+def holds(atom: str) -> Allow:
+    """Callers whose effective access holds the atom."""
+    return Allow(atom)
+
+
+def holds_or_operator(atom: str) -> Allow:
+    """Callers whose effective access holds the atom, and operators."""
+    return Allow(atom, operator=True)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one path, declared once.
+
+    `tagged` gives the answer an ETag, and makes a change honour If-Match.
+    """
+
+    method: str
+    path: str
+    allow: Allow
+    function: Function
+    status: int
+    tagged: bool
+    errors: Refusals
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        """Parameter → its type, and `return`."""
+        return get_type_hints(self.function, include_extras=True)
+
+    @cached_property
+    def wants(self) -> frozenset[str]:
+        """Names of the parameters that the function takes."""
+        return frozenset(inspect.signature(self.function).parameters)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids in the path, in their order."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+    @property
+    def body(self) -> type[BaseModel] | None:
+        """The model of the request's body."""
+        return self.hints.get("body")
+
+    @property
+    def query(self) -> type[BaseModel] | None:
+        """The model of the query string, without the parameters of paging."""
+        return self.hints.get("query")
+
+    @property
+    def answer(self) -> type[BaseModel] | None:
+        """The model of the answer; nothing where the answer is 204."""
+        answer = self.hints["return"]
+        return None if answer is NoneType else answer
+
+    @property
+    def pages(self) -> bool:
+        """Whether it lists page by page."""
+        return "page" in self.wants
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change rows."""
+        return self.method != "GET"
+
+    @property
+    def scoped(self) -> bool:
+        """Whether it lies inside one organisation."""
+        return ORGANISATION in self.ids
+
+    @property
+    def on_chatbot(self) -> bool:
+        """Whether its permission is asked about the chatbot of the path."""
+        return self.allow.atom in BOT_ATOMS or self.allow.atom in SECTION_ATOMS
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a sentence."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def details(self) -> str:
+        """What its sentence leaves out."""
+        said = (inspect.getdoc(self.function) or "").partition("\n")[2]
+        return said.partition(":raises")[0].strip()
+
+    @property
+    def operation(self) -> str:
+        """Its name in the document: noun and verb."""
+        return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
+
+    @property
+    def tag(self) -> str:
+        """The noun that it belongs to."""
+        return self.function.__module__.rpartition(".")[2].replace("_", " ")
+
+    def check(self) -> None:
+        """Refuse a declaration that contradicts itself; runs at import."""
+        ids = self.wants - GIVEN
+        wrong = [
+            self.allow.atom is not None and self.allow.atom not in ACTIONS,
+            not self.summary,
+            "return" not in self.hints,
+            not ids <= set(self.ids),
+            self.on_chatbot and CHATBOT not in self.ids,
+            (self.answer is None) != (self.status == 204),
+            "uow" in self.wants and not self.scoped,
+            self.pages and self.writes,
+        ]
+        if any(wrong):
+            raise TypeError(f"{self.method} {self.path} contradicts itself: {wrong.index(True)}")
+
+
+@dataclass
+class Endpoints:
+    """The endpoints of one noun."""
+
+    declared: list[Endpoint] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        """Yield them in the order of their declaration."""
+        return iter(self.declared)
+
+    def endpoint(
+        self,
+        route: str,
+        allow: Allow,
+        *,
+        status: int = 200,
+        tagged: bool = False,
+        errors: Refusals = (),
+    ) -> Callable[[Function], Function]:
+        """Declare the function that follows as an endpoint; it stays callable as it is.
+
+        :param route: method and path below the API's prefix, as in `GET /organisations`.
+        """
+        method, path = route.split(" ")
+
+        def declare(function: Function) -> Function:
+            declared = Endpoint(method, path, allow, function, status, tagged, errors)
+            declared.check()
+            self.declared.append(declared)
+            return function
+
+        return declare

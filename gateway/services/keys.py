@@ -1,0 +1,395 @@
+"""Keys of programs: operator keys of the installation, API keys of an organisation.
+
+An API key belongs to a member, and is then worth what that member may do at the moment, or to
+the organisation with a role of its own. Its scopes only ever take away. A secret is shown once;
+a SHA-256 digest is what is kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select, update
+
+from gateway.domain.access import (
+    AccessFacts,
+    Derivation,
+    MemberFacts,
+    OrganisationFacts,
+    assemble,
+)
+from gateway.domain.acting import require_may_act_on, require_may_give, require_may_give_scope
+from gateway.domain.decisions import FORMAT, Access
+from gateway.domain.errors import (
+    InvalidRequest,
+    NotFound,
+    NotPermitted,
+    RoleAboveOwn,
+    TokenInvalid,
+)
+from gateway.domain.events import Fact, Target
+from gateway.domain.identity import Actor, ActorType
+from gateway.domain.mapping import Scope
+from gateway.domain.memberships import MemberState
+from gateway.domain.permissions import SECTION_ATOMS, Level, require_action
+from gateway.domain.plans import SubscriptionState
+from gateway.domain.roles import RoleDefinition
+from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
+from gateway.services import access, acting
+from gateway.services.secrets import Issued, digest_secret, new_secret
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+OPERATOR_PREFIX = "gwo"
+KEY_PREFIX = "gwk"
+NAME_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a live key stands for; an operator has neither organisation nor access.
+
+    A member's stored access that this release cannot read is left out until `timely` derives it.
+    """
+
+    key_id: UUID
+    name: str
+    organisation_id: UUID | None = None
+    member_id: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    access: Access | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the key is the installation's."""
+        return self.organisation_id is None
+
+    @property
+    def actor(self) -> Actor:
+        """The key as the audit names it."""
+        kind = ActorType.OPERATOR if self.is_operator else ActorType.API_KEY
+        return Actor(kind, str(self.key_id), self.name, self.member_id)
+
+    def require(self, atom: str, chatbot_id: UUID | None = None) -> None:
+        """Refuse what the key's scopes leave out, or its owner's live access does not hold.
+
+        :raises NotPermitted: or another refusal of a decision, with what would change it.
+        """
+        if self.is_operator:
+            return
+        if self.access is None:
+            raise ValueError("access is not derived yet")
+        if not covers(self.scopes, atom):
+            raise NotPermitted(
+                f"This key's scopes do not include {atom}.",
+                levers=(f"Use a key with the scope {atom}.",),
+                atom=atom,
+            )
+        self.access.require(atom, chatbot_id)
+
+
+def covers(scopes: frozenset[str], atom: str) -> bool:
+    """Whether scopes name an atom; writing a section includes reading it."""
+    section, level = SECTION_ATOMS.get(atom, ("", Level.NONE))
+    return atom in scopes or (level is Level.READ and f"{section}.write" in scopes)
+
+
+# -- recognising ------------------------------------------------------------------
+
+
+def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
+    """Return whom a secret stands for, by one statement.
+
+    :raises TokenInvalid: unknown, revoked, expired, or its owner has no live membership: alike.
+    """
+    prefix, _, rest = bearer.partition("_")
+    values = {"secret": digest_secret(bearer), "now": now}
+    if rest and prefix == KEY_PREFIX:
+        row = database.execute(_BY_SECRET, values).one_or_none()
+        if row is not None:
+            return _principal(row)
+    elif rest and prefix == OPERATOR_PREFIX:
+        row = database.execute(_OPERATOR, {"secret": values["secret"]}).one_or_none()
+        if row is not None:
+            return Principal(row.id, row.name)
+    raise TokenInvalid("The key is missing or does not open anything.")
+
+
+def refreshed(uow: UnitOfWork, principal: Principal) -> Principal:
+    """Return the principal as the open unit sees it: what ended meanwhile is refused.
+
+    :raises TokenInvalid: the key or its owner is no longer live.
+    """
+    if principal.is_operator:
+        return principal
+    found = of_key(uow, principal.key_id)
+    if found is None:
+        raise TokenInvalid("The key is missing or does not open anything.")
+    return found
+
+
+def of_key(uow: UnitOfWork, key_id: UUID) -> Principal | None:
+    """Return whom a live key of this organisation stands for."""
+    row = uow.one(_BY_ID, organisation=uow.organisation_id, key=key_id, now=uow.now)
+    return None if row is None else timely(uow, _principal(row))
+
+
+def timely(uow: UnitOfWork, principal: Principal) -> Principal:
+    """Return the principal with access that time has not outdated since it was stored."""
+    known, member_id = principal.access, principal.member_id
+    if member_id is None:
+        return principal
+    if known is not None and (known.valid_until is None or known.valid_until > uow.now):
+        return principal
+    return replace(principal, access=access.effective(uow, member_id))
+
+
+# -- changing ---------------------------------------------------------------------
+
+
+def create(
+    uow: UnitOfWork,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    member_id: UUID | None = None,
+    role_id: UUID | None = None,
+    expires_at: datetime | None = None,
+) -> Issued:
+    """Issue a key that a member owns, or the organisation with a role; its secret, this once.
+
+    :raises InvalidRequest: both or no owner, an unknown scope, an expiry in the past.
+    :raises NotFound: no such active member or role.
+    :raises RoleAboveOwn: the owner, the role or a scope is more than the author has.
+    """
+    _require_sound(name, scopes, expires_at, uow.now)
+    if (member_id is None) == (role_id is None):
+        message = "A key belongs either to a member (member_id) or to a role (role_id)."
+        raise InvalidRequest(message, field="member_id")
+    _require_owner(uow, member_id, role_id)
+    _require_own_atoms(uow, scopes)
+    issued = Issued(uow.new_id(), new_secret(KEY_PREFIX))
+    uow.insert(
+        t.api_keys,
+        id=issued.id,
+        member_id=member_id,
+        role_id=role_id,
+        name=name.strip(),
+        key_hash=digest_secret(issued.secret),
+        scopes=sorted(set(scopes)),
+        created_at=uow.now,
+        expires_at=expires_at,
+    )
+    _record(uow, "api_key.created", issued.id, name, member_id, {"scopes": sorted(set(scopes))})
+    return issued
+
+
+def revoke(uow: UnitOfWork, key_id: UUID) -> None:
+    """Kill a key at once; a dead one stays dead and nothing is recorded.
+
+    :raises NotFound: no such key.
+    """
+    row = get(uow, key_id)
+    if row.revoked_at is not None:
+        return
+    _require_owner(uow, row.member_id, row.role_id, live=False)
+    uow.update(t.api_keys, {"id": key_id}, revoked_at=uow.now)
+    _record(uow, "api_key.revoked", key_id, row.name, row.member_id)
+
+
+def get(uow: UnitOfWork, key_id: UUID) -> Row[Any]:
+    """Return a key of this organisation, dead or alive."""
+    return uow.load(t.api_keys, key_id, noun="API key")
+
+
+def listing(uow: UnitOfWork, after: UUID | None = None, limit: int = 50) -> Sequence[Row[Any]]:
+    """Return keys, dead ones too, the oldest first; never a secret."""
+    wanted = uow.own(t.api_keys)
+    if after is not None:
+        wanted = wanted.where(t.api_keys.c.id > after)
+    return uow.all(wanted.order_by(t.api_keys.c.id).limit(limit))
+
+
+def issue_operator_key(
+    database: Connection, now: datetime, new_id: Callable[[], UUID], name: str
+) -> Issued:
+    """Issue an installation-wide key."""
+    if not 0 < len(name.strip()) <= NAME_LIMIT:
+        raise InvalidRequest(f"A key's name has 1 to {NAME_LIMIT} characters.", field="name")
+    issued = Issued(new_id(), new_secret(OPERATOR_PREFIX))
+    row = {"id": issued.id, "name": name.strip(), "key_hash": digest_secret(issued.secret)}
+    database.execute(insert(t.operator_keys).values(**row, created_at=now))
+    return issued
+
+
+def revoke_operator_key(database: Connection, now: datetime, key_id: UUID) -> None:
+    """Kill an operator key.
+
+    :raises NotFound: no such live key.
+    """
+    k = t.operator_keys.c
+    live = update(t.operator_keys).where(k.id == key_id, k.revoked_at.is_(None))
+    if not database.execute(live.values(revoked_at=now)).rowcount:
+        raise NotFound("No such operator key.")
+
+
+# -- inside -----------------------------------------------------------------------
+
+
+def _require_sound(
+    name: str, scopes: Sequence[str], expires_at: datetime | None, now: datetime
+) -> None:
+    if not 0 < len(name.strip()) <= NAME_LIMIT:
+        raise InvalidRequest(f"A key's name has 1 to {NAME_LIMIT} characters.", field="name")
+    if not scopes:
+        raise InvalidRequest("A key has at least one scope.", field="scopes")
+    for scope in scopes:
+        require_action(scope)
+    if expires_at is not None and expires_at <= now:
+        raise InvalidRequest("A key expires in the future.", field="expires_at")
+
+
+def _require_owner(
+    uow: UnitOfWork, member_id: UUID | None, role_id: UUID | None, *, live: bool = True
+) -> None:
+    """Judge a key like the access that it hands out: a member's own, or a role's."""
+    author = acting.author(uow)
+    if role_id is not None:
+        role = uow.load(t.roles, role_id, noun="role")
+        if live and role.deleted:
+            raise NotFound("No such role.")
+        require_may_give(author, RoleDefinition.of(role.id, role.definition))
+        require_may_give_scope(author, Scope.ALL)
+        return
+    member = uow.load(t.members, member_id) if member_id else None
+    if member is None or (live and member.state != MemberState.ACTIVE):
+        raise NotFound("No such member.")
+    if uow.actor.member_id == member.id:
+        return
+    held = uow.load(t.roles, member.effective_role_id) if member.effective_role_id else None
+    role_held = RoleDefinition.of(held.id, held.definition) if held else None
+    require_may_act_on(author, member.id, role_held)
+
+
+def _require_own_atoms(uow: UnitOfWork, scopes: Sequence[str]) -> None:
+    """Nobody puts into a key what they, or the key that they use, could not do themselves."""
+    author = acting.author(uow)
+    if author is None:
+        return
+    own = author.role.atoms()
+    if uow.actor.type is ActorType.API_KEY:
+        key_scopes = frozenset(get(uow, UUID(uow.actor.id)).scopes)
+        own = frozenset(atom for atom in own if covers(key_scopes, atom))
+    lacking = [scope for scope in scopes if not covers(own, scope)]
+    if lacking:
+        raise RoleAboveOwn(f"You do not have {', '.join(sorted(lacking))} yourself.")
+
+
+def _record(
+    uow: UnitOfWork,
+    action: str,
+    key_id: UUID,
+    name: str,
+    member_id: UUID | None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    owner = (Target("member", str(member_id)),) if member_id else ()
+    uow.record(Fact(action, (Target("api_key", str(key_id), name), *owner), after=after))
+
+
+def _principal(row: Row[Any]) -> Principal:
+    own: Access | None = None
+    if not row.member_id:
+        own = _of_role(row)
+    elif row.access_document.get("format") == FORMAT:
+        own = Access.from_document(row.access_document)
+    return Principal(
+        key_id=row.id,
+        name=row.name,
+        organisation_id=row.organisation_id,
+        member_id=row.member_id,
+        scopes=frozenset(row.scopes),
+        access=own,
+    )
+
+
+def _of_role(row: Row[Any]) -> Access:
+    """Return what the key's own role gives: the derivation of somebody without groups."""
+    role = RoleDefinition.of(row.role_id, row.definition)
+    organisation = OrganisationFacts(
+        live=True,
+        subscription=SubscriptionState(row.subscription),
+        owner_bot_access=OwnerBotAccess(row.expired["owner_bot_access"]),
+        features=frozenset(row.features),
+        roles={role.id: role},
+        owner_role_id=role.id,
+        default_role_id=None,
+        bot_scope_default=Scope.ALL,
+    )
+    holder = MemberFacts(
+        id=row.id,
+        state=MemberState.ACTIVE,
+        admin_hold=False,
+        contained=False,
+        owner_of_record=False,
+        bot_scope=Scope.ALL,
+        managed_by=None,
+    )
+    facts = AccessFacts(organisation=organisation, member=holder)
+    return assemble(facts, Derivation(role, RoleSource(Origin.GRANT)))
+
+
+def _live_keys() -> Select[Any]:
+    k, m, r = t.api_keys.c, t.members.c, t.roles.c
+    s, p, o = t.subscriptions.c, t.policies.c, t.organisations.c
+    here = k.organisation_id
+    return (
+        select(
+            k.organisation_id,
+            k.id,
+            k.name,
+            k.scopes,
+            k.member_id,
+            k.role_id,
+            m.access_document,
+            r.definition,
+            s.state.label("subscription"),
+            s.features,
+            p.value.label("expired"),
+        )
+        .join_from(t.api_keys, t.organisations, o.id == here)
+        .join(t.subscriptions, and_(s.organisation_id == here, s.valid_to.is_(None)))
+        .join(
+            t.policies,
+            and_(
+                p.organisation_id == here,
+                p.name == "subscription_expired",
+                p.valid_to.is_(None),
+            ),
+        )
+        .outerjoin(t.members, and_(m.organisation_id == here, m.id == k.member_id))
+        .outerjoin(t.roles, and_(r.organisation_id == here, r.id == k.role_id))
+        .where(
+            o.state == "live",
+            k.revoked_at.is_(None),
+            or_(k.expires_at.is_(None), k.expires_at > bindparam("now", type_=k.expires_at.type)),
+            or_(
+                and_(m.state == MemberState.ACTIVE, ~m.admin_hold, ~m.contained),
+                and_(r.id.is_not(None), ~r.deleted),
+            ),
+        )
+    )
+
+
+# The index on digests leaves out empty ones; without saying so here it would not be used.
+_BY_SECRET = _live_keys().where(
+    t.api_keys.c.key_hash == bindparam("secret"), t.api_keys.c.key_hash != ""
+)
+_BY_ID = _live_keys().where(
+    t.api_keys.c.organisation_id == bindparam("organisation"), t.api_keys.c.id == bindparam("key")
+)
+_OPERATOR = select(t.operator_keys.c.id, t.operator_keys.c.name).where(
+    t.operator_keys.c.key_hash == bindparam("secret"), t.operator_keys.c.revoked_at.is_(None)
+)
