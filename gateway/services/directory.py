@@ -279,12 +279,8 @@ def _insert_emails(
 
 
 def _says_the_same(before: Row[Any], record: UserRecord, *, active: bool) -> bool:
-    return (
-        before.document == record.document
-        and before.active == active
-        and before.user_name == record.user_name
-        and before.external_id == record.external_id
-    )
+    present = (before.document, before.active, before.user_name, before.external_id)
+    return present == (record.document, active, record.user_name, record.external_id)
 
 
 def _require_free_keys(

@@ -51,6 +51,7 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
         email=joining.email,
         email_key=fold(joining.email) if joining.email else None,
         display_name=joining.display_name,
+        name_key=fold(joining.display_name),
         availability="offline",
         access_document={},
         created_at=uow.now,
@@ -295,6 +296,7 @@ def rename(uow: UnitOfWork, member_id: UUID, display_name: str, email: str | Non
         t.members,
         {"id": member_id},
         display_name=display_name,
+        name_key=fold(display_name),
         email=email,
         email_key=fold(email) if email else None,
     )

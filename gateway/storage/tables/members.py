@@ -34,6 +34,7 @@ members = Table(
     text_column("email", nullable=True),
     Column("email_key", Key, nullable=True),
     text_column("display_name"),
+    Column("name_key", Key, nullable=False),
     text_column("availability"),
     # Caches, written inside the funnel only.
     Column("effective_role_id", Uuid, nullable=True),

@@ -182,6 +182,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(), nullable=True),
         sa.Column("email_key", types.Key(), nullable=True),
         sa.Column("display_name", sa.String(), nullable=False),
+        sa.Column("name_key", types.Key(), nullable=False),
         sa.Column("availability", sa.String(), nullable=False),
         sa.Column("effective_role_id", sa.Uuid(), nullable=True),
         sa.Column("access_epoch", sa.Integer(), server_default=sa.text("0"), nullable=False),
