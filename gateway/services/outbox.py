@@ -84,10 +84,15 @@ def finish(connection: Connection, now: datetime, message: Message) -> bool:
 
 def retry(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
     """Make a message due again after a pause that grows, or give it up after the last one."""
-    if message.attempts > len(PAUSES):
+    if is_last(message):
         return give_up(connection, now, message, f"{message.attempts} attempts: {reason}")
     due_at = now + PAUSES[message.attempts - 1]
     return _settle(connection, message, due_at=due_at, last_error=one_line(reason))
+
+
+def is_last(message: Message) -> bool:
+    """Whether this attempt is the last one that a message gets."""
+    return message.attempts > len(PAUSES)
 
 
 def give_up(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
@@ -95,7 +100,7 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
     return _settle(connection, message, given_up_at=now, last_error=one_line(reason))
 
 
-def release(connection: Connection, message: Message) -> bool:
+def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a message that was claimed and not tried, as when a worker stops."""
     return _settle(connection, message, attempts=message.attempts - 1)
 

@@ -17,7 +17,7 @@ from gateway.storage import tables as t
 from gateway.storage.facts import canonical, digest
 from gateway.storage.unit_of_work import UnitOfWork
 
-GENESIS = "0" * 64
+GENESIS = ""
 """What the first link of every chain follows."""
 
 PASS = 500

@@ -122,7 +122,7 @@ def test_a_released_message_is_due_at_once_and_costs_no_attempt(work: Work, cloc
     post(work, "one")
     clock.advance(SECOND)
     (message,) = claim(work)
-    work.run_platform(lambda c, _: outbox.release(c, message))
+    work.run_platform(lambda c, now: outbox.release(c, now, message))
     (again,) = claim(work)
     assert again.attempts == 1
 

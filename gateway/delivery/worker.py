@@ -1,0 +1,134 @@
+"""The worker: seals, sends and records ends by time, until it is told to stop."""
+
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.delivery.mail import Mailer, Undelivered
+from gateway.domain.errors import GatewayError
+from gateway.domain.identity import SYSTEM, Context
+from gateway.logs import logger
+from gateway.services import expiry, outbox, sealing
+from gateway.services.outbox import Message
+from gateway.storage.unit_of_work import Work
+
+TICK = timedelta(milliseconds=500)
+"""How often the worker looks: the audit is sealed well within a second of its commit."""
+
+EXPIRY_EVERY = timedelta(seconds=20)
+"""How often ends by time are looked for: platforms hear of them within a minute."""
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+_log = logger("worker")
+
+
+@dataclass
+class Worker:
+    """Does what no request does. Any number of them may run side by side."""
+
+    work: Work
+    mailer: Mailer | None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _looked_for_ends: datetime | None = None
+
+    def run(self) -> None:
+        """Work until told to stop; a mail being sent is finished, what is only claimed returned.
+
+        A database that is away for a while is waited for.
+        """
+        if self.mailer is None:
+            _log.warning("no mail server is set: mail waits in the outbox")
+        _log.info("started")
+        while not self.stopping.is_set():
+            busy = self.tick()
+            if not busy:
+                self.stopping.wait(TICK.total_seconds())
+        _log.info("stopped")
+
+    def tick(self) -> bool:
+        """Do everything that is due; True if there was so much that more may be."""
+        more = False
+        for task in (self.seal, self.send_mail, self.record_ends):
+            try:
+                more = task() or more
+            except (SQLAlchemyError, GatewayError) as error:
+                _log.error("failed", task=task.__name__, exc_info=error)
+                self.stopping.wait(1)
+        return more
+
+    def seal(self) -> bool:
+        """Seal every organisation's new facts; True if a bound was reached."""
+        with self.work.platform() as connection:
+            waiting = sealing.waiting(connection)
+        passes = [self.work.run_unlocked(x, SYSTEM, sealing.seal) for x in waiting]
+        return any(sealed.is_partial for sealed in passes)
+
+    def send_mail(self) -> bool:
+        """Send what is due; True if there was any."""
+        if self.mailer is None:
+            return False
+        with self.work.platform() as connection:
+            if not outbox.is_due(connection, self.work.clock()):
+                return False
+        claimed = list(self.work.run_platform(outbox.claim))
+        while claimed and not self.stopping.is_set():
+            self._send(self.mailer, claimed.pop(0))
+        for message in claimed:
+            self._settle(partial(outbox.release, message=message))
+        return True
+
+    def record_ends(self) -> bool:
+        """Recompute the access that time alone has ended since the last look."""
+        now, since = self.work.clock(), self._looked_for_ends
+        if since is not None and abs(now - since) < EXPIRY_EVERY:
+            return False
+        with self.work.platform() as connection:
+            overdue = expiry.overdue(connection, now, since)
+        for organisation_id, members in overdue.items():
+            self.work.run(
+                organisation_id,
+                SYSTEM,
+                partial(expiry.settle, member_ids=members),
+                Context(cause="time"),
+            )
+        self._looked_for_ends = now
+        return False
+
+    def _send(self, mailer: Mailer, message: Message) -> None:
+        log = _log.bind(message=str(message.id), type=message.type, attempt=message.attempts)
+        try:
+            mailer.send(message)
+        except Undelivered as refusal:
+            log.warning("mail not taken", reason=refusal.reason, final=refusal.permanent)
+            verdict = outbox.give_up if refusal.permanent else outbox.retry
+            self._settle(partial(verdict, message=message, reason=refusal.reason))
+            return
+        self._settle(partial(outbox.finish, message=message))
+        log.info("mail sent")
+
+    def _settle(self, verb: Callable[[Connection, datetime], bool]) -> None:
+        if not self.work.run_platform(verb):
+            _log.warning("a lease ended before its mail was sent; it may arrive twice")
+
+
+def run_until_told(worker: Worker, is_orphan: Callable[[], bool] = lambda: False) -> None:
+    """Run a worker until SIGTERM, Ctrl-C, its own failure, or the end of whoever started it.
+
+    The signals are waited for rather than handled: a handler would interrupt the worker
+    anywhere, in the middle of a lock too.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    with ThreadPoolExecutor(1, "worker") as pool:
+        running = pool.submit(worker.run)
+        while not running.done() and not is_orphan():
+            if signal.sigtimedwait(STOP_SIGNALS, 0.5) is not None:
+                break
+        worker.stopping.set()
+    running.result()
