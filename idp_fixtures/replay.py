@@ -264,7 +264,7 @@ def summary(results: Iterable[StepResult]) -> dict[str, dict[str, int]]:
     for result in results:
         step = result.step
         for name in ("all", f"idp {step.idp}", f"class {step.obligation}"):
-            counts.setdefault(name, Counter())[result.outcome] += 1
+            counts.setdefault(name, Counter())[result.outcome.value] += 1
     return {name: dict(counter) for name, counter in counts.items()}
 
 
