@@ -1,0 +1,1 @@
+"""The rules of the product, as tables and properties: no database."""
