@@ -18,6 +18,7 @@ BANNED_NAMES = re.compile(
 ALLOWED_NAMES = {
     "data": "what the event envelope and Standard Webhooks call the payload",
     "manager": "the attribute of RFC 7643 §4.3",
+    "Manager": "the attribute of RFC 7643 §4.3",
     "data_dir": "the option --data of the demo",
 }
 
