@@ -1,14 +1,16 @@
 """Renders docs/reference from the declarations; `make docs` writes what a test compares."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+import click
 from pydantic import ByteSize, HttpUrl, SecretStr
 
+from gateway import cli
 from gateway.api.problems import STATUSES, WIRE_CODES
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
@@ -158,7 +160,43 @@ def _default(value: object) -> str:
     return "" if value in (None, ()) else str(value)
 
 
+def cli_page() -> str:
+    """Return the page of every command."""
+    return (
+        "# Command line\n\n"
+        "A refusal is one line on stderr and exit status 1; a wrong call is exit status 2."
+        " Options in brackets may be left out.\n"
+        + "".join(_command(path, command) for path, command in _commands("gateway", cli.commands))
+    )
+
+
+def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command with what calls it."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name in sorted(command.commands):
+        yield from _commands(f"{path} {name}", command.commands[name])
+
+
+def _command(path: str, command: click.Command) -> str:
+    with click.Context(command, info_name=path, help_option_names=[]) as context:
+        usage = " ".join([path, *command.collect_usage_pieces(context)])
+        described = [
+            record
+            for parameter in command.get_params(context)
+            if (record := parameter.get_help_record(context))
+        ]
+    text = " ".join((command.help or "").replace("\b", "").split())
+    page = f"\n## `{path}`\n\n{text}\n\n```\n{usage}\n```\n"
+    if described:
+        rows = [(code(option), " ".join(said.split())) for option, said in described]
+        page += "\n" + table(("option", "meaning"), rows)
+    return page
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
     "errors.md": errors_page,
     "events.md": events_page,
     "permissions.md": permissions_page,
