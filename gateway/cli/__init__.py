@@ -9,6 +9,9 @@ import sys
 import click
 from sqlalchemy.exc import OperationalError
 
+from gateway.cli.asking import audit_trail, member
+from gateway.cli.credentials import operator_key, scim_token
+from gateway.cli.organisations import domain, organisation, owner
 from gateway.cli.running import migrate, serve, worker
 from gateway.domain.errors import GatewayError
 from gateway.serving import StartFailed
@@ -21,7 +24,18 @@ def commands() -> None:
     """Provision people from identity providers, and decide what they may do."""
 
 
-for command in (serve, worker, migrate):
+for command in (
+    serve,
+    worker,
+    migrate,
+    organisation,
+    owner,
+    domain,
+    scim_token,
+    operator_key,
+    member,
+    audit_trail,
+):
     commands.add_command(command)
 
 
