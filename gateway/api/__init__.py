@@ -2,3 +2,47 @@
 
 Invariant: no rule lives here. An endpoint reads its request, calls one verb, and writes the answer.
 """
+
+from flask import Blueprint
+
+from gateway.api import (
+    audit,
+    chatbots,
+    connections,
+    conversations,
+    domains,
+    groups,
+    keys,
+    mapping_rules,
+    members,
+    organisations,
+    roles,
+    teams,
+)
+from gateway.api.endpoint import Endpoint
+from gateway.api.mount import mount
+from gateway.services.uses import Uses
+from gateway.settings import Settings
+from gateway.storage.unit_of_work import Work
+
+NOUNS = (
+    organisations,
+    chatbots,
+    connections,
+    groups,
+    mapping_rules,
+    members,
+    roles,
+    teams,
+    conversations,
+    domains,
+    audit,
+    keys,
+)
+ENDPOINTS: tuple[Endpoint, ...] = tuple(each for noun in NOUNS for each in noun.routes)
+"""Every endpoint of the API."""
+
+
+def blueprint(work: Work, settings: Settings, uses: Uses) -> Blueprint:
+    """Return the management API, to be mounted where it says."""
+    return mount(ENDPOINTS, work, settings, uses)

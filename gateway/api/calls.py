@@ -15,7 +15,7 @@ from sqlalchemy import select
 from gateway.api import reading
 from gateway.api.endpoint import CHATBOT, ORGANISATION, Endpoint
 from gateway.api.models import SHOWN_ONCE
-from gateway.api.problems import Unreadable
+from gateway.api.problems import STATUSES, Unreadable
 from gateway.domain.errors import (
     GatewayError,
     InvalidRequest,
@@ -25,7 +25,8 @@ from gateway.domain.errors import (
     Refused,
 )
 from gateway.domain.identity import Context
-from gateway.services import idempotency, keys
+from gateway.logs import logger
+from gateway.services import explaining, idempotency, keys
 from gateway.services.idempotency import Once
 from gateway.services.keys import Principal
 from gateway.services.uses import Uses
@@ -39,6 +40,7 @@ REQUEST_ID = "gateway.request_id"
 PROPER_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 """What an Idempotency-Key may be."""
 
+_log = logger("api")
 Ids = Mapping[str, UUID]
 Wish = reading.Wish | Unreadable | GatewayError
 
@@ -80,13 +82,30 @@ class Dispatcher:
         :raises GatewayError: a refusal. :raises Unreadable: a request that reached no rule.
         """
         principal = self._principal(request)
-        _require_reach(endpoint, principal, ids)
         wish = self._wish(endpoint, request)
         turn = _Turn(self, endpoint, request, ids, principal, wish)
-        done = self._write(turn) if endpoint.writes else self._read(turn)
+        try:
+            _require_reach(endpoint, principal, ids)
+            done = self._write(turn) if endpoint.writes else self._read(turn)
+        except GatewayError as error:
+            raise self._named(error, turn) from None
         if isinstance(done, Refused):
-            raise done.error
+            raise self._named(done.error, turn)
         return done
+
+    def _named(self, error: GatewayError, turn: "_Turn") -> GatewayError:
+        """Give a denial the id by which it can be explained, and log it."""
+        if STATUSES[type(error)] == 403:
+            principal, chatbot_id = turn.principal, turn.ids.get(CHATBOT)
+            asked = explaining.Question(
+                principal.member_id or principal.key_id,
+                turn.endpoint.allow.atom or turn.endpoint.operation,
+                chatbot_id if turn.endpoint.on_chatbot else None,
+                self.work.clock(),
+            )
+            error.details["decision_id"] = explaining.decision_id(asked)
+            _log.info("refused", operation=turn.endpoint.operation, code=error.code)
+        return error
 
     def _principal(self, request: Request) -> Principal:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -124,9 +143,9 @@ class Dispatcher:
         return self.work.run(organisation_id, actor, turn.judge_and_change, turn.context)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Turn:
-    """One request on its way through its unit of work."""
+    """One request on its way through its unit of work; judging brings `principal` up to date."""
 
     dispatcher: Dispatcher
     endpoint: Endpoint
@@ -146,12 +165,14 @@ class _Turn:
     def authorise(self, uow: UnitOfWork) -> None:
         if self.principal.is_operator:
             _require_organisation(uow)
-        self._require(keys.timely(uow, self.principal))
+        self.principal = keys.timely(uow, self.principal)
+        self._require()
         self.understood()
 
     def judge_and_change(self, uow: UnitOfWork) -> Answer | Refused:
         """Judge under the lock: what ended since the key was read no longer counts."""
-        self._require(keys.refreshed(uow, self.principal))
+        self.principal = keys.refreshed(uow, self.principal)
+        self._require()
         return self.change(uow)
 
     def change(self, uow: UnitOfWork) -> Answer | Refused:
@@ -193,10 +214,12 @@ class _Turn:
             raise self.wish
         return self.wish
 
-    def _require(self, principal: Principal) -> None:
+    def _require(self) -> None:
         atom = self.endpoint.allow.atom
         if atom is not None:
-            principal.require(atom, self.ids.get(CHATBOT) if self.endpoint.on_chatbot else None)
+            self.principal.require(
+                atom, self.ids.get(CHATBOT) if self.endpoint.on_chatbot else None
+            )
 
     def _change(self, uow: UnitOfWork) -> Answer | Refused:
         self._require_match(uow)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import NoneType
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ GIVEN = frozenset({"uow", "body", "query", "page", "call"})
 """Parameters that the dispatcher gives; the others are ids of the path."""
 
 Function = Callable[..., Any]
+Declared = TypeVar("Declared", bound=Function)
 Refusals = tuple[type[GatewayError], ...]
 
 
@@ -112,7 +113,7 @@ class Endpoint:
 
     @property
     def scoped(self) -> bool:
-        """Whether it lies inside one organisation."""
+        """Whether it lies inside one organisation; a change outside of all founds one."""
         return ORGANISATION in self.ids
 
     @property
@@ -151,7 +152,7 @@ class Endpoint:
             not ids <= set(self.ids),
             self.on_chatbot and CHATBOT not in self.ids,
             (self.answer is None) != (self.status == 204),
-            "uow" in self.wants and not self.scoped,
+            "uow" in self.wants and not (self.scoped or self.writes),
             self.pages and self.writes,
         ]
         if any(wrong):
@@ -176,14 +177,14 @@ class Endpoints:
         status: int = 200,
         tagged: bool = False,
         errors: Refusals = (),
-    ) -> Callable[[Function], Function]:
+    ) -> Callable[[Declared], Declared]:
         """Declare the function that follows as an endpoint; it stays callable as it is.
 
         :param route: method and path below the API's prefix, as in `GET /organisations`.
         """
         method, path = route.split(" ")
 
-        def declare(function: Function) -> Function:
+        def declare(function: Declared) -> Declared:
             declared = Endpoint(method, path, allow, function, status, tagged, errors)
             declared.check()
             self.declared.append(declared)

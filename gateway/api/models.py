@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No control characters: PostgreSQL cannot keep NUL, and the others only hide something."""
@@ -69,5 +70,5 @@ class Page(Answer, Generic[T]):
     next_cursor: str | None = Field(description="Where the list goes on; null on the last page.")
 
 
-SHOWN_ONCE = {"x-shown-once": True}
+SHOWN_ONCE: JsonDict = {"x-shown-once": True}
 """Marks a field that is never stored: the replay of an answer carries null instead."""

@@ -46,7 +46,7 @@ def _view(dispatcher: Dispatcher, endpoint: Endpoint) -> Any:
         try:
             return _answered(dispatcher.answer(endpoint, request, ids))
         except GatewayError as error:
-            return _refused(error, dispatcher.work, endpoint)
+            return _sent(problems.refused(error))
         except Unreadable as wrong:
             return _sent(problems.unreadable(wrong))
         except Exception as bug:
@@ -54,16 +54,6 @@ def _view(dispatcher: Dispatcher, endpoint: Endpoint) -> Any:
             return _sent(problems.broken())
 
     return view
-
-
-def _refused(error: GatewayError, work: Work, endpoint: Endpoint) -> Response:
-    decision_id = None
-    if problems.STATUSES[type(error)] == 403:
-        decision_id = work.new_id()
-        _log.info(
-            "refused", operation=endpoint.operation, code=error.code, decision_id=str(decision_id)
-        )
-    return _sent(problems.refused(error, decision_id))
 
 
 def _answered(answer: Answer) -> Response:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
@@ -98,7 +97,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     levers: list[str] = Field(description="What would change the answer.")
-    decision_id: UUID | None = Field(
+    decision_id: str | None = Field(
         default=None, description="Names the decision that refused; quote it when you ask why."
     )
     details: dict[str, object] | None = Field(
@@ -118,14 +117,15 @@ class Refusal:
     headers: Mapping[str, str]
 
 
-def refused(error: errors.GatewayError, decision_id: UUID | None = None) -> Refusal:
+def refused(error: errors.GatewayError) -> Refusal:
     """Return the form of a refusal; an unlisted one is a bug and raises KeyError."""
     status = STATUSES[type(error)]
     details = {name: value for name, value in error.details.items() if name not in _OWN_PLACE}
     problem = _problem(status, _shown_code(error), error.message)
     problem.levers = list(error.levers)
     problem.details = to_jsonable_python(details, fallback=str) or None
-    problem.decision_id = decision_id
+    if "decision_id" in error.details:
+        problem.decision_id = str(error.details["decision_id"])
     if isinstance(error, errors.InvalidRequest) and "field" in error.details:
         place = str(error.details.get("place", "body"))
         trouble = {"in": place, "field": str(error.details["field"]), "detail": error.message}
@@ -150,7 +150,7 @@ def broken() -> Refusal:
     return Refusal(500, _written(_problem(500, "internal_error", message)), {})
 
 
-_OWN_PLACE = frozenset({"field", "place"})
+_OWN_PLACE = frozenset({"decision_id", "field", "place"})
 
 
 def _shown_code(error: errors.GatewayError) -> str:

@@ -36,6 +36,14 @@ def create(uow: UnitOfWork, chatbot_id: UUID, subject: str, team_id: UUID | None
     return conversation_id
 
 
+def get(uow: UnitOfWork, conversation_id: UUID) -> Row[Any]:
+    """Return a conversation.
+
+    :raises NotFound: absent, or another organisation's.
+    """
+    return uow.load(t.conversations, conversation_id)
+
+
 def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
     """Give a conversation to a member who may write in its chatbot's conversations.
 

@@ -30,6 +30,14 @@ def normalise(name: str) -> str:
     return ascii_name
 
 
+def get(uow: UnitOfWork, domain_id: UUID) -> Row[Any]:
+    """Return a domain.
+
+    :raises NotFound: absent, or another organisation's.
+    """
+    return uow.load(t.domains, domain_id)
+
+
 def claim(uow: UnitOfWork, name: str) -> UUID:
     """Say that a domain is the organisation's; claiming it again returns the same id.
 

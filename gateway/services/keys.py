@@ -72,6 +72,13 @@ class Principal:
         kind = ActorType.OPERATOR if self.is_operator else ActorType.API_KEY
         return Actor(kind, str(self.key_id), self.name, self.member_id)
 
+    @property
+    def seen_chatbots(self) -> frozenset[UUID] | None:
+        """The chatbots that appear to it; None where all do."""
+        if self.access is None or not covers(self.scopes, "chatbot.read"):
+            return frozenset()
+        return None if self.access.sees_every_chatbot() else self.access.visible_chatbots()
+
     def require(self, atom: str, chatbot_id: UUID | None = None) -> None:
         """Refuse what the key's scopes leave out, or its owner's live access does not hold.
 

@@ -147,15 +147,20 @@ def rename(uow: UnitOfWork, name: str) -> None:
 
 
 def change_subscription(uow: UnitOfWork, **changes: object) -> None:
-    """Set plan, state, seat_limit or features of the subscription from now on.
+    """Set plan, state, seat_limit, features or all add_ons of the subscription from now on.
 
     Nobody is evicted by a lower limit; who waits is admitted by a higher one.
 
-    :raises InvalidRequest: an unknown field, plan or state.
+    :raises InvalidRequest: an unknown field, plan, state or add-on.
     """
     s = t.subscriptions
     before = uow.all(uow.own(s).where(s.c.valid_to.is_(None)))[0]
+    add_ons: Any = changes.pop("add_ons", None)
     _require_subscription(uow, changes)
+    if add_ons is not None:
+        catalogue = presets.packaged()
+        plan = catalogue.preset(get(uow).preset).plans[str(changes.get("plan", before.plan))]
+        changes["features"] = sorted(catalogue.features(plan, add_ons))
     changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
     if not changed:
         return

@@ -12,7 +12,8 @@ from gateway.domain.text import fold
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
-PAGE_LIMIT = 200
+PAGE_LIMIT = 201
+"""The largest page, and the one row more that tells whether the list goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

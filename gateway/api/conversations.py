@@ -1,0 +1,81 @@
+"""Conversations and the queue they wait in."""
+
+from datetime import datetime
+from uuid import UUID
+
+from gateway.api.endpoint import Endpoints, holds
+from gateway.api.models import Answer, Body, Name, Query
+from gateway.services import conversations
+from gateway.storage.unit_of_work import UnitOfWork
+
+routes = Endpoints()
+ALL = "/organisations/{organisation}/conversations"
+ONE = "/organisations/{organisation}/conversations/{conversation}"
+ASSIGN = holds("conversations.assign")
+
+
+class NewConversation(Body):
+    """A conversation to put into a queue."""
+
+    chatbot_id: UUID
+    subject: Name
+    team_id: UUID | None = None
+
+
+class Assignment(Body):
+    """Who answers a conversation."""
+
+    member_id: UUID
+
+
+class ConversationFilter(Query):
+    """Which conversations are wanted."""
+
+    queued: bool | None = None
+
+
+class Conversation(Answer):
+    """A conversation; waiting time counts from `waiting_since`, whoever had it meanwhile."""
+
+    id: UUID
+    chatbot_id: UUID
+    team_id: UUID | None
+    subject: str
+    state: str
+    assignee_id: UUID | None
+    previous_assignee_id: UUID | None
+    created_at: datetime
+    waiting_since: datetime
+    queued_at: datetime | None
+
+
+class Conversations(Answer):
+    """Conversations that are not closed, the longest waiting first."""
+
+    items: list[Conversation]
+
+
+@routes.endpoint(f"POST {ALL}", ASSIGN, status=201)
+def create(uow: UnitOfWork, body: NewConversation) -> Conversation:
+    """Put a new conversation into its chatbot's, and team's, queue."""
+    return read(uow, conversations.create(uow, body.chatbot_id, body.subject, body.team_id))
+
+
+@routes.endpoint(f"GET {ALL}", ASSIGN)
+def listing(uow: UnitOfWork, query: ConversationFilter) -> Conversations:
+    """List conversations that are not closed, at most 200."""
+    rows = conversations.listing(uow, queued=query.queued)
+    return Conversations(items=[Conversation.model_validate(row) for row in rows])
+
+
+@routes.endpoint(f"GET {ONE}", ASSIGN)
+def read(uow: UnitOfWork, conversation: UUID) -> Conversation:
+    """Read a conversation."""
+    return Conversation.model_validate(conversations.get(uow, conversation))
+
+
+@routes.endpoint(f"POST {ONE}:assign", ASSIGN)
+def assign(uow: UnitOfWork, conversation: UUID, body: Assignment) -> Conversation:
+    """Give a conversation to a member who may answer it."""
+    conversations.assign(uow, conversation, body.member_id)
+    return read(uow, conversation)

@@ -1,0 +1,179 @@
+"""Members: who they are, what they may do and why, and what is done to their membership."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from gateway.api.calls import Call
+from gateway.api.endpoint import Endpoints, holds
+from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
+from gateway.api.paging import Paging
+from gateway.domain import errors
+from gateway.domain.memberships import MemberState
+from gateway.services import access, explaining, members, roster
+from gateway.storage.unit_of_work import UnitOfWork
+
+routes = Endpoints()
+ALL = "/organisations/{organisation}/members"
+ONE = "/organisations/{organisation}/members/{member}"
+READ = holds("members.read")
+UPDATE = holds("members.update")
+ON_OTHERS = (errors.RoleAboveOwn, errors.OwnAccess)
+
+
+class MemberFilter(Query):
+    """Which members are wanted; removed ones only when asked for by their state."""
+
+    state: Literal["active", "deactivated", "waitlisted", "removed"] | None = None
+    role: UUID | None = None
+    source: Literal["creator", "invitation", "direct", "scim", "jit"] | None = None
+    connection: UUID | None = Field(default=None, description="Managed by this connection.")
+    q: Search | None = Field(default=None, description="Part of a name or address.")
+
+
+class ExplainQuery(Query):
+    """What is asked: may this member do this, there, then?"""
+
+    action: Word
+    chatbot: UUID | None = None
+    at: Instant | None = Field(default=None, description="An instant in the past; default: now.")
+
+
+class MemberChange(Body):
+    """What may be changed of a membership by hand."""
+
+    role_id: UUID
+
+
+class Member(Answer):
+    """A person in the organisation."""
+
+    id: UUID
+    display_name: str
+    email: str | None
+    state: str
+    source: str
+    role_id: UUID | None
+    managed_by: UUID | None = Field(description="The connection whose identity provider decides.")
+    owner_of_record: bool
+    admin_hold: bool
+    contained: bool
+    availability: str
+    created_at: datetime
+    last_active_at: datetime | None
+
+
+class MemberDetail(Member):
+    """A member, with everything that they may do at the moment."""
+
+    access_epoch: int
+    access: dict[str, Any]
+
+
+class Explanation(Answer):
+    """A decision with everything that it follows from."""
+
+    decision: bool
+    code: str
+    decision_id: str
+    member: UUID
+    action: str
+    chatbot: UUID | None
+    at: Instant
+    gates: list[dict[str, Any]]
+    role: dict[str, Any] | None
+    drift: dict[str, Any] | None
+    ceiling: dict[str, Any]
+    scope: dict[str, Any]
+    grants: list[dict[str, Any]]
+    counterfactuals: list[dict[str, Any]]
+    levers: list[dict[str, Any]]
+
+
+@routes.endpoint(f"GET {ALL}", READ)
+def listing(uow: UnitOfWork, page: Paging, query: MemberFilter) -> Page[Member]:
+    """List the members."""
+    wanted = roster.Wanted(
+        state=MemberState(query.state) if query.state else None,
+        role_id=query.role,
+        source=query.source,
+        managed_by=query.connection,
+        text=query.q,
+    )
+    return page.page(roster.listing(uow, wanted, page.after, page.fetch), _shown)
+
+
+@routes.endpoint(f"GET {ONE}", READ, tagged=True)
+def read(uow: UnitOfWork, member: UUID) -> MemberDetail:
+    """Read a member and what they may do."""
+    row = members.get(uow, member)
+    held = access.effective(uow, member).document()
+    return MemberDetail(**_values(row), access_epoch=row.access_epoch, access=held)
+
+
+@routes.endpoint(f"PATCH {ONE}", UPDATE, tagged=True, errors=(*ON_OTHERS, errors.ManagedByIdP))
+def change(uow: UnitOfWork, member: UUID, body: MemberChange) -> MemberDetail:
+    """Give a member another role by hand."""
+    members.set_role(uow, member, body.role_id)
+    return read(uow, member)
+
+
+@routes.endpoint(f"GET {ONE}/explain", READ)
+def explain(uow: UnitOfWork, call: Call, member: UUID, query: ExplainQuery) -> Explanation:
+    """Say whether a member may do something, and everything that this follows from.
+
+    Runs the enforcing code itself, on the facts of now or of the instant `at`.
+    """
+    question = explaining.Question(member, query.action, query.chatbot, query.at)
+    with call.work.snapshot(uow.organisation_id) as snapshot:
+        return Explanation.model_validate(explaining.answer(snapshot, question))
+
+
+@routes.endpoint(f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner))
+def deactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
+    """End all access until somebody reactivates; sessions and keys die at once."""
+    members.deactivate(uow, member)
+    return read(uow, member)
+
+
+@routes.endpoint(f"POST {ONE}:reactivate", UPDATE, errors=(*ON_OTHERS, errors.SeatLimitReached))
+def reactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
+    """Bring a deactivated member back, if a seat is free."""
+    members.reactivate(uow, member)
+    return read(uow, member)
+
+
+@routes.endpoint(f"POST {ONE}:hold", UPDATE, errors=(*ON_OTHERS, errors.LastOwner))
+def hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
+    """Close all access until the hold is lifted, whatever the identity provider says."""
+    members.hold(uow, member)
+    return read(uow, member)
+
+
+@routes.endpoint(f"POST {ONE}:lift-hold", UPDATE, errors=ON_OTHERS)
+def lift_hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
+    """End a hold."""
+    members.lift_hold(uow, member)
+    return read(uow, member)
+
+
+@routes.endpoint(
+    f"POST {ONE}:remove",
+    holds("members.remove"),
+    status=204,
+    errors=(*ON_OTHERS, errors.LastOwner),
+)
+def remove(uow: UnitOfWork, member: UUID) -> None:
+    """End a membership for good; owned chatbots go to an owner of record."""
+    members.remove(uow, member)
+
+
+def _shown(row: Any) -> Member:
+    return Member(**_values(row))
+
+
+def _values(row: Any) -> dict[str, Any]:
+    values = {name: getattr(row, name, None) for name in Member.model_fields}
+    return {**values, "role_id": row.effective_role_id}
