@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, or_, update
+from sqlalchemy import Row, or_
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser, UserRecord
@@ -14,6 +14,7 @@ from gateway.domain.text import fold
 from gateway.services import attention, directory_groups, members, provisioning
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.writes import Plus
 
 USERS = t.directory_users
 
@@ -294,12 +295,7 @@ def _require_free_keys(
 
 
 def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
-    d = t.directory_counts
-    uow.apply(
-        update(d)
-        .where(and_(d.c.organisation_id == uow.organisation_id, d.c.connection_id == connection.id))
-        .values(users=d.c.users + by)
-    )
+    uow.update(t.directory_counts, {"connection_id": connection.id}, users=Plus(by))
 
 
 def _is_removed(uow: UnitOfWork, member_id: UUID) -> bool:

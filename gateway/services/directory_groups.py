@@ -14,6 +14,7 @@ from gateway.domain.text import fold
 from gateway.services import attention, funnel, mapping
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.writes import Plus
 
 GROUPS = t.directory_groups
 SEATS = t.directory_memberships
@@ -334,12 +335,7 @@ def _record_update(
 
 
 def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
-    d = t.directory_counts
-    uow.apply(
-        update(d)
-        .where(d.c.organisation_id == uow.organisation_id, d.c.connection_id == connection.id)
-        .values(groups=d.c.groups + by)
-    )
+    uow.update(t.directory_counts, {"connection_id": connection.id}, groups=Plus(by))
 
 
 def _chunks(ids: Iterable[UUID]) -> Iterable[list[UUID]]:

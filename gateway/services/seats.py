@@ -1,12 +1,13 @@
 """Seats: counted and given in one place, under the organisation's lock."""
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Admission, Cause, SeatCount, admit, require_open_for, require_seat
 from gateway.services import terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.writes import Plus
 
 
 def count(uow: UnitOfWork) -> SeatCount:
@@ -40,9 +41,4 @@ def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admis
 
 def shift(uow: UnitOfWork, by: int) -> None:
     """Count one active member more or less."""
-    o = t.organisations.c
-    uow.apply(
-        update(t.organisations)
-        .where(o.id == uow.organisation_id)
-        .values(active_members=o.active_members + by)
-    )
+    uow.stamp(active_members=Plus(by))

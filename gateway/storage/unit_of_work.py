@@ -10,19 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Executable,
-    Row,
-    Select,
-    Table,
-    Update,
-    and_,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.domain.errors import NotFound, TryAgain
@@ -31,6 +19,7 @@ from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.facts import Ledger
+from gateway.storage.writes import Insert, Update, WriteSet
 
 T = TypeVar("T")
 TICK = timedelta(microseconds=1)
@@ -53,7 +42,7 @@ class UnitOfWork:
     context: Context
     now: datetime
     new_id: Callable[[], UUID]
-    _pending: list[Any] = field(default_factory=list)
+    _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
     _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
     wrote: bool = False
@@ -96,15 +85,20 @@ class UnitOfWork:
         """Add rows of this organisation; each row names the same columns."""
         own = [{"organisation_id": self.organisation_id, **row} for row in rows]
         if own:
-            self._pending.append((table, own))
+            self._pending.add(Insert(table, own))
 
     def update(self, table: Table, key: Mapping[str, object], **values: object) -> None:
         """Set columns of this organisation's rows that match `key`."""
-        self._pending.append(self._matching(table, key).values(values))
+        own = {"organisation_id": self.organisation_id, **key}
+        self._pending.add(Update(table, own, values))
 
     def apply(self, statement: Executable) -> None:
         """Collect a data-changing statement whose result nobody needs."""
-        self._pending.append(statement)
+        self._pending.add(statement)
+
+    def stamp(self, **values: object) -> None:
+        """Set columns of the organisation's own row."""
+        self._pending.add(Update(t.organisations, {"id": self.organisation_id}, values))
 
     def execute(self, statement: Executable) -> CursorResult[Any]:
         """Run a data-changing statement now and return its result."""
@@ -169,14 +163,9 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Send the collected writes in order."""
-        pending, self._pending = self._pending, []
-        for write in _merged(pending):
+        if self._pending:
             self.wrote = True
-            if isinstance(write, tuple):
-                table, rows = write
-                self.connection.execute(insert(table), rows)
-            else:
-                self.connection.execute(write)
+            self._pending.send(self.connection)
 
     def finish(self) -> None:
         """Write the facts and stamp the organisation; called once, by the unit's opener."""
@@ -184,17 +173,13 @@ class UnitOfWork:
         if self._facts:
             for table, rows in ledger.rows(self._facts, self.now):
                 if rows:
-                    self._pending.append((table, rows))
+                    self._pending.add(Insert(table, rows))
         self.flush()
 
     def _execute(self, statement: Executable, values: dict[str, object]) -> CursorResult[Any]:
         if self._pending:
             self.flush()
         return self.connection.execute(statement, values or None)
-
-    def _matching(self, table: Table, key: Mapping[str, object]) -> Update:
-        where = [table.c[name] == value for name, value in key.items()]
-        return update(table).where(table.c.organisation_id == self.organisation_id, and_(*where))
 
     def _turn_interval(
         self, versioned: t.Versioned, before: Row[Any], changed: Mapping[str, Any]
@@ -214,20 +199,6 @@ class UnitOfWork:
         tracked = {name: values.get(name) for name in versioned.tracked}
         self._opened.add((versioned.history.name, row_id, self.now))
         self.insert(versioned.history, id=row_id, valid_from=self.now, valid_to=None, **tracked)
-
-
-def _merged(pending: list[Any]) -> Iterator[Any]:
-    """Join neighbouring inserts into one table to one statement; the order stays."""
-    last: Any = None
-    for write in pending:
-        if isinstance(write, tuple) and isinstance(last, tuple) and last[0] is write[0]:
-            last[1].extend(write[1])
-            continue
-        if last is not None:
-            yield last
-        last = (write[0], list(write[1])) if isinstance(write, tuple) else write
-    if last is not None:
-        yield last
 
 
 @dataclass
@@ -386,8 +357,7 @@ class _LockedUnit(UnitOfWork):
 
     def finish(self) -> None:
         if self.wrote or self._pending or self._facts:
-            stamp = update(t.organisations).where(t.organisations.c.id == self.organisation_id)
-            self._pending.append(stamp.values(last_change=self.now))
+            self.stamp(last_change=self.now)
         super().finish()
 
 

@@ -1,0 +1,308 @@
+"""The write set: collects a unit's writes and sends them in as few statements as are safe.
+
+On PostgreSQL neighbouring writes become one data-modifying CTE: one round trip however many
+tables it touches. All parts of a CTE see the rows from before it, and a row may be written
+once, so no batch touches a row twice: such writes are merged, or a new batch begins.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Column, Connection, Dialect, Executable, Table
+
+BATCH_ROWS = 100
+"""Rows of one insert in a CTE; more go by executemany, which has no parameter limit."""
+
+BATCH_PARTS = 24
+"""Writes in one CTE: its text is parsed anew for each new combination."""
+
+LONG_RUN = 8
+"""So many neighbouring updates of one form go by executemany."""
+
+Binder = Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plus:
+    """A value that is added to the column's own: counters need no read."""
+
+    by: int
+
+
+@dataclass(slots=True)
+class Insert:
+    """Rows for one table, all with the same columns."""
+
+    table: Table
+    rows: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Update:
+    """New values for the rows whose columns equal `key` (None: is null)."""
+
+    table: Table
+    key: dict[str, Any]
+    values: dict[str, Any]
+
+    @property
+    def names_row(self) -> bool:
+        """Whether the key holds the whole primary key: unequal keys then are other rows."""
+        return _primary_key(self.table) <= self.key.keys()
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What updates with the same SQL have in common."""
+        values = tuple((name, isinstance(value, Plus)) for name, value in self.values.items())
+        return (self.table, values, tuple((n, value is None) for n, value in self.key.items()))
+
+
+Write = Insert | Update
+
+
+@dataclass
+class WriteSet:
+    """Writes in the order in which they were asked for."""
+
+    writes: list[Write | Executable] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self.writes)
+
+    def add(self, write: Write | Executable) -> None:
+        """Collect one write; it joins an earlier one where that means the same."""
+        joined = (isinstance(write, Insert) and self._join_insert(write)) or (
+            isinstance(write, Update) and self._merge_update(write)
+        )
+        if not joined:
+            self.writes.append(write)
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        self.writes.clear()
+
+    def send(self, connection: Connection) -> None:
+        """Execute everything in order."""
+        writes, self.writes = self.writes, []
+        together = connection.dialect.name == "postgresql"
+        for batch in _batches(writes, together=together):
+            _send(connection, batch)
+
+    def _join_insert(self, write: Insert) -> bool:
+        """Add the rows to the insert just before, if it is of the same columns."""
+        last = self.writes[-1] if self.writes else None
+        if not isinstance(last, Insert) or last.table is not write.table:
+            return False
+        if last.rows[0].keys() != write.rows[0].keys():
+            return False
+        last.rows.extend(write.rows)
+        return True
+
+    def _merge_update(self, write: Update) -> bool:
+        """Merge with a waiting update of the same rows, unless something else came between."""
+        for earlier in reversed(self.writes):
+            if not isinstance(earlier, Insert | Update):
+                return False
+            if earlier.table is not write.table:
+                continue
+            if not isinstance(earlier, Update) or earlier.key.keys() != write.key.keys():
+                return False
+            if earlier.key == write.key:
+                return _merge(earlier.values, write.values, write.key)
+            if not write.names_row:
+                return False
+        return False
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
+    if into.keys() & key.keys():
+        return False  # The first update moves the rows out of the second one's sight.
+    for name, value in values.items():
+        before = into.get(name)
+        if isinstance(value, Plus) and isinstance(before, Plus):
+            into[name] = Plus(before.by + value.by)
+        elif isinstance(value, Plus) and before is not None:
+            into[name] = before + value.by
+        else:
+            into[name] = value
+    return True
+
+
+Batch = Executable | list[Write]
+
+
+def _batches(writes: Sequence[Write | Executable], *, together: bool) -> Iterator[Batch]:
+    """Yield what goes in one round trip; `together` lets different tables share one."""
+    batch: list[Write] = []
+    for run in _runs(writes):
+        if isinstance(run, list) and len(run) == 1 and together and _fits(run[0]):
+            if batch and (len(batch) == BATCH_PARTS or _collides(run[0], batch)):
+                yield batch
+                batch = []
+            batch += run
+            continue
+        if batch:
+            yield batch
+            batch = []
+        yield run
+    if batch:
+        yield batch
+
+
+def _runs(writes: Sequence[Write | Executable]) -> Iterator[Batch]:
+    """Yield long runs of updates of one form together, and everything else by itself."""
+    for _, group in groupby(enumerate(writes), key=lambda item: _run_key(*item)):
+        run = [write for _, write in group]
+        updates = [write for write in run if isinstance(write, Update)]
+        if len(updates) == len(run) >= LONG_RUN:
+            yield list(updates)
+            continue
+        for write in run:
+            yield [write] if isinstance(write, Insert | Update) else write
+
+
+def _run_key(position: int, write: Write | Executable) -> object:
+    return write.form if isinstance(write, Update) else position
+
+
+def _fits(write: Write) -> bool:
+    return isinstance(write, Update) or len(write.rows) <= BATCH_ROWS
+
+
+def _collides(write: Write, batch: Sequence[Write]) -> bool:
+    """Whether the write could touch a row that the batch touches."""
+    for earlier in batch:
+        if earlier.table is not write.table:
+            continue
+        if isinstance(earlier, Insert) and isinstance(write, Insert):
+            continue
+        if isinstance(earlier, Insert) or isinstance(write, Insert):
+            return True
+        same_columns = write.key.keys() == earlier.key.keys()
+        if not (write.names_row and same_columns and write.key != earlier.key):
+            return True
+    return False
+
+
+def _send(connection: Connection, batch: Batch) -> None:
+    if not isinstance(batch, list):
+        connection.execute(batch)
+        return
+    shape = _shape(connection.dialect, batch[0])
+    if len(batch) == 1 and isinstance(batch[0], Insert):
+        _send_rows(connection, shape, [shape.of_row(row) for row in batch[0].rows])
+    elif len({_kind(write) for write in batch}) == 1 and isinstance(batch[0], Update):
+        updates = [write for write in batch if isinstance(write, Update)]
+        _send_rows(connection, shape, [shape.of_update(update) for update in updates])
+    else:
+        _send_together(connection, batch)
+
+
+def _kind(write: Write) -> object:
+    return write.form if isinstance(write, Update) else write.table
+
+
+def _send_rows(connection: Connection, shape: "_Shape", rows: list[tuple[Any, ...]]) -> None:
+    connection.exec_driver_sql(shape.text(1), rows if len(rows) > 1 else rows[0])
+
+
+def _send_together(connection: Connection, batch: Sequence[Write]) -> None:
+    parts: list[str] = []
+    values: list[Any] = []
+    for number, write in enumerate(batch):
+        shape = _shape(connection.dialect, write)
+        if isinstance(write, Update):
+            parts.append(f"w{number} AS ({shape.text(1)})")
+            values += shape.of_update(write)
+        else:
+            parts.append(f"w{number} AS ({shape.text(len(write.rows))})")
+            for row in write.rows:
+                values += shape.of_row(row)
+    connection.exec_driver_sql(f"WITH {', '.join(parts)} SELECT 1", tuple(values))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The SQL of one kind of write, and how its values become the driver's."""
+
+    head: str
+    row: str
+    binders: tuple[tuple[str, Binder], ...]
+    keys: tuple[tuple[str, Binder], ...] = ()
+
+    def text(self, rows: int) -> str:
+        return self.head + ", ".join([self.row] * rows)
+
+    def of_row(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(
+            row[name] if binder is None else binder(row[name]) for name, binder in self.binders
+        )
+
+    def of_update(self, update: Update) -> tuple[Any, ...]:
+        values = {
+            name: value.by if isinstance(value, Plus) else value
+            for name, value in update.values.items()
+        }
+        keys = tuple(
+            update.key[name] if binder is None else binder(update.key[name])
+            for name, binder in self.keys
+        )
+        return self.of_row(values) + keys
+
+
+def _shape(dialect: Dialect, write: Write) -> _Shape:
+    if isinstance(write, Insert):
+        return _insert_shape(dialect, write.table, tuple(write.rows[0]))
+    return _update_shape(dialect, *write.form)
+
+
+@lru_cache(maxsize=512)
+def _insert_shape(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Shape:
+    mark, quote = _mark(dialect), dialect.identifier_preparer.quote
+    columns = ", ".join(map(quote, names))
+    return _Shape(
+        head=f"INSERT INTO {quote(table.name)} ({columns}) VALUES ",  # noqa: S608 - our names
+        row=f"({', '.join([mark] * len(names))})",
+        binders=tuple((name, _binder(dialect, table.c[name])) for name in names),
+    )
+
+
+@lru_cache(maxsize=512)
+def _update_shape(
+    dialect: Dialect,
+    table: Table,
+    values: tuple[tuple[str, bool], ...],
+    keys: tuple[tuple[str, bool], ...],
+) -> _Shape:
+    mark, quote = _mark(dialect), dialect.identifier_preparer.quote
+    sets = ", ".join(
+        f"{quote(name)} = {quote(name)} + {mark}" if plus else f"{quote(name)} = {mark}"
+        for name, plus in values
+    )
+    where = " AND ".join(
+        f"{quote(name)} IS NULL" if null else f"{quote(name)} = {mark}" for name, null in keys
+    )
+    return _Shape(
+        head=f"UPDATE {quote(table.name)} SET {sets} WHERE {where}",  # noqa: S608 - our names
+        row="",
+        binders=tuple((name, _binder(dialect, table.c[name])) for name, _ in values),
+        keys=tuple((name, _binder(dialect, table.c[name])) for name, null in keys if not null),
+    )
+
+
+def _mark(dialect: Dialect) -> str:
+    return "?" if dialect.name == "sqlite" else "%s"
+
+
+@lru_cache(maxsize=1024)
+def _binder(dialect: Dialect, column: Column[Any]) -> Binder:
+    return column.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+@lru_cache(maxsize=128)
+def _primary_key(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.primary_key)
