@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from gateway.domain.errors import InvalidTransition, LastOwner
+from gateway.domain.errors import InvalidTransition
 
 
 class MemberState(StrEnum):
@@ -32,56 +32,6 @@ TRANSITIONS: Mapping[MemberState, frozenset[MemberState]] = {
     MemberState.REMOVED: frozenset(),
 }
 """A removed membership never returns; a re-invitation makes a new one (S2-22)."""
-
-
-class MemberSource(StrEnum):
-    """How a membership began."""
-
-    CREATOR = "creator"
-    INVITATION = "invitation"
-    DIRECT = "direct"
-    SCIM = "scim"
-    JIT = "jit"
-
-
-class Effect(StrEnum):
-    """One consequence of losing access; all of a trigger's come in one transaction."""
-
-    END_SESSIONS = "end_sessions"
-    REVOKE_KEYS = "revoke_keys"
-    QUEUE_CONVERSATIONS = "queue_conversations"
-    GO_OFFLINE = "go_offline"
-    FREE_SEAT = "free_seat"
-    CLOSE_GRANTS = "close_grants"
-    CLOSE_TEAM_SEATS = "close_team_seats"
-    CLOSE_GROUP_SEATS = "close_group_seats"
-    REASSIGN_RESOURCES = "reassign_resources"
-
-
-CONTAINMENT_EFFECTS = frozenset({Effect.END_SESSIONS, Effect.REVOKE_KEYS, Effect.GO_OFFLINE})
-"""An owner who is contained has no way in, and stays owner of record with their seat."""
-
-HOLD_EFFECTS = frozenset({Effect.END_SESSIONS, Effect.REVOKE_KEYS, Effect.GO_OFFLINE})
-"""A hold ends what lives; the seat, the grants and the groups stay."""
-
-DEACTIVATION_EFFECTS = frozenset(
-    {
-        Effect.END_SESSIONS,
-        Effect.REVOKE_KEYS,
-        Effect.QUEUE_CONVERSATIONS,
-        Effect.GO_OFFLINE,
-        Effect.FREE_SEAT,
-    }
-)
-"""Grants and group memberships are kept, so that reactivating restores them (S1-23)."""
-
-REMOVAL_EFFECTS = DEACTIVATION_EFFECTS | {
-    Effect.CLOSE_GRANTS,
-    Effect.CLOSE_TEAM_SEATS,
-    Effect.CLOSE_GROUP_SEATS,
-    Effect.REASSIGN_RESOURCES,
-}
-"""For good: what they owned goes to the owner of record (S2-24), grants end (S4-18)."""
 
 
 def require_transition(present: MemberState, wanted: MemberState) -> None:
@@ -108,15 +58,6 @@ class Ownership:
     def is_last(self) -> bool:
         """Whether the organisation would be left without an owner."""
         return self.owner_of_record and self.others == 0
-
-
-def require_not_last_owner(ownership: Ownership) -> None:
-    """Refuse to end or demote the last owner of record by hand (S2-25, S3-03)."""
-    if ownership.is_last:
-        raise LastOwner(
-            "Transfer ownership first: this is the organisation's last owner.",
-            levers=("Transfer ownership to another member.",),
-        )
 
 
 class LastOwnerPolicy(StrEnum):

@@ -4,18 +4,13 @@ import itertools
 
 import pytest
 
-from gateway.domain.errors import InvalidTransition, LastOwner
+from gateway.domain.errors import InvalidTransition
 from gateway.domain.memberships import (
-    CONTAINMENT_EFFECTS,
-    DEACTIVATION_EFFECTS,
-    HOLD_EFFECTS,
-    REMOVAL_EFFECTS,
     TRANSITIONS,
     Acquaintance,
     Coming,
     DeactivatedBy,
     DirectoryOutcome,
-    Effect,
     Going,
     Joining,
     Known,
@@ -27,7 +22,6 @@ from gateway.domain.memberships import (
     on_scim_create,
     on_scim_going,
     on_scim_joining,
-    require_not_last_owner,
     require_transition,
 )
 from tests.unit.domain.world import named
@@ -55,40 +49,14 @@ def test_a_removed_membership_never_returns() -> None:
     assert TRANSITIONS[REMOVED] == frozenset()
 
 
-def test_deactivating_keeps_grants_and_groups_and_queues_conversations() -> None:
-    """S1-23"""
-    assert Effect.QUEUE_CONVERSATIONS in DEACTIVATION_EFFECTS
-    assert not DEACTIVATION_EFFECTS & {
-        Effect.CLOSE_GRANTS,
-        Effect.CLOSE_TEAM_SEATS,
-        Effect.CLOSE_GROUP_SEATS,
-        Effect.REASSIGN_RESOURCES,
-    }
-
-
-def test_removing_ends_everything_and_hands_over_what_was_owned() -> None:
-    """S2-24, S4-17, S4-18"""
-    assert frozenset(Effect) == REMOVAL_EFFECTS
-
-
-def test_every_loss_of_access_ends_what_lives() -> None:
-    """S4-16"""
-    ends = {Effect.END_SESSIONS, Effect.REVOKE_KEYS}
-    for effects in (CONTAINMENT_EFFECTS, HOLD_EFFECTS, DEACTIVATION_EFFECTS, REMOVAL_EFFECTS):
-        assert effects >= ends
-
-
 LAST = Ownership(owner_of_record=True, others=0)
 ONE_OF_TWO = Ownership(owner_of_record=True, others=1)
 NO_OWNER = Ownership(owner_of_record=False, others=0)
 
 
-def test_the_last_owner_cannot_be_ended_by_hand() -> None:
-    """S2-25, S3-03"""
-    require_not_last_owner(ONE_OF_TWO)
-    require_not_last_owner(NO_OWNER)
-    with pytest.raises(LastOwner):
-        require_not_last_owner(LAST)
+def test_only_the_one_owner_that_can_act_is_the_last() -> None:
+    """S2-25"""
+    assert [each.is_last for each in (LAST, ONE_OF_TWO, NO_OWNER)] == [True, False, False]
 
 
 CONTAIN, SUCCEED = LastOwnerPolicy
