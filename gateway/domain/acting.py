@@ -88,28 +88,35 @@ def require_may_grant(author: Acting, chatbot_id: UUID, sections: Mapping[str, L
 def require_may_map(
     author: Acting, rule: MappingRule, roles: Mapping[UUID, RoleDefinition], owners: str
 ) -> None:
-    """Refuse a mapping rule that gives more than its author may give.
+    """Refuse to save a mapping rule that gives more than its author may give.
 
-    Asked for the rule as it was and as it will be. `owners` is the policy: where there is a
-    single owner, no group gives that role.
+    `owners` is the policy: where there is a single owner, no group gives that role.
 
     :raises InvalidRequest: a group cannot give the owner's role here, or the role is gone.
     """
-    if rule.kind is RuleKind.CHATBOT and rule.chatbot_id is not None:
-        require_may_grant(author, rule.chatbot_id, rule.sections)
-    if rule.kind is not RuleKind.ROLE:
-        return
     role = roles.get(rule.role_id) if rule.role_id is not None else None
-    if role is None:
+    if rule.kind is RuleKind.ROLE and role is None:
         raise InvalidRequest("There is no such role.", field="role_id")
-    if role.is_owner_role and owners == "single":
+    if role is not None and role.is_owner_role and owners == "single":
         raise InvalidRequest(
             f"No group gives {role.name}: this organisation has a single owner.",
             levers=("Transfer ownership instead.",),
             field="role_id",
         )
-    if author is not None:
-        _require_within(author.role, role)
+    require_may_unmap(author, rule, roles)
+
+
+def require_may_unmap(
+    author: Acting, rule: MappingRule, roles: Mapping[UUID, RoleDefinition]
+) -> None:
+    """Refuse to change or end a rule that gives more than the author may give.
+
+    A rule that gives nothing any more, its role being gone, may always go.
+    """
+    if rule.chatbot_id is not None:
+        require_may_grant(author, rule.chatbot_id, rule.sections)
+    if author is not None and rule.role_id is not None and rule.role_id in roles:
+        _require_within(author.role, roles[rule.role_id])
     if rule.bot_scope is not None:
         require_may_give_scope(author, rule.bot_scope)
 

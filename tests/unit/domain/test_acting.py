@@ -17,6 +17,7 @@ from gateway.domain.acting import (
     require_may_give_scope,
     require_may_grant,
     require_may_map,
+    require_may_unmap,
     strongest,
 )
 from gateway.domain.errors import InvalidRequest, OwnAccess, RoleAboveOwn
@@ -211,6 +212,19 @@ def test_a_rule_for_a_role_that_is_gone_is_refused() -> None:
     rule = replace(role_rule(FIVE, "g", "viewer", 1), role_id=named("gone"))
     with pytest.raises(InvalidRequest, match="no such role"):
         require_may_map(None, rule, ROLES, "single")
+
+
+def test_a_rule_that_could_not_be_saved_today_may_still_go() -> None:
+    """C2"""
+    owner = acting(FIVE, "owner")
+    require_may_unmap(owner, role_rule(FIVE, "g", "owner", 1), ROLES)
+    gone = replace(role_rule(FIVE, "g", "viewer", 1), role_id=named("gone"))
+    require_may_unmap(owner, gone, ROLES)
+
+
+def test_nobody_ends_a_rule_that_gives_more_than_they_may() -> None:
+    rule = role_rule(FIVE, "g", "owner", 1)
+    assert refused(lambda: require_may_unmap(acting(FIVE, "admin"), rule, ROLES))
 
 
 def test_rules_on_chatbots_and_scopes_are_judged_like_grants() -> None:
