@@ -29,6 +29,7 @@ from tests.unit.domain.world import (
     B1,
     B2,
     MIA,
+    PRESETS,
     World,
     by_hand,
     chatbot_rule,
@@ -281,3 +282,17 @@ def test_nobody_edits_the_role_they_hold_a_higher_one_or_a_preset_s() -> None:
     assert refused(lambda: require_may_define(author, custom(MEMBERS, 10), higher))
     with pytest.raises(InvalidRequest, match="belongs to the preset"):
         require_may_define(acting(MEMBERS, "owner"), custom(MEMBERS, 10), MEMBERS.role("member"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_role_of_a_product_hands_out_what_it_lacks_but_the_one_that_should(preset: str) -> None:
+    """S1-11"""
+    at = world(preset, admin_manages_agents=True)
+    widening = set()
+    for actor in at.organisation.roles.values():
+        for given in at.organisation.roles.values():
+            may_invite = "members.invite" in actor.org_atoms and not actor.is_owner_role
+            allowed = not refused(lambda a=actor, g=given: require_may_give(acting(at, a.key), g))  # type: ignore[misc]
+            if may_invite and allowed and given.atoms() - actor.atoms():
+                widening.add((actor.key, given.key))
+    assert widening == ({("supervisor", "agent")} if preset == "whatsapp" else set())
