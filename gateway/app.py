@@ -20,6 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from gateway import api
+from gateway.api import problems
+from gateway.api.problems import Refusal, Unreadable
+from gateway.domain.errors import NotFound
 from gateway.logs import logger
 from gateway.services.uses import Uses
 from gateway.settings import Settings
@@ -32,7 +36,7 @@ REQUEST_ID = "gateway.request_id"
 """Key of the WSGI environment that holds the id of the request."""
 
 PROPER_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{8,128}")
-CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+CODES = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _log = logger("http")
 
 
@@ -98,10 +102,12 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     """Return the application with every protocol and page that this release has."""
     work = work or build_work(settings)
     app = Gateway(settings, work)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = int(settings.max_body)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
+    app.register_blueprint(api.blueprint(work, settings, app.uses))
     _add_health(app, work)
+    app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
@@ -163,36 +169,35 @@ def _add_health(app: Flask, work: Work) -> None:
 
 
 def _http_problem(error: HTTPException) -> Response:
-    """Answer what the router or the body reader refused, as problem+json (RFC 9457)."""
+    """Answer what no protocol's own routes answered, in the form of the management API."""
+    if error.code == 404:
+        return _sent(problems.refused(NotFound("There is no such path.")))
     status = error.code or 500
-    body = {
-        "type": "about:blank",
-        "code": CODES.get(status, "invalid_request" if status < 500 else "internal_error"),
-        "title": error.name,
-        "status": status,
-        "detail": error.description or error.name,
+    if status >= 500:
+        return _sent(problems.broken())
+    headers = {
+        name: value
+        for name, value in error.get_headers(request.environ)
+        if name.lower() in ("allow", "retry-after", "www-authenticate")
     }
-    response = _json(status, body, "application/problem+json")
-    for name, value in error.get_headers(request.environ):
-        if name.lower() in ("allow", "retry-after", "www-authenticate"):
-            response.headers[name] = value
-    return response
+    code = CODES.get(status, "invalid_request")
+    return _sent(problems.unreadable(Unreadable(status, code, error.name, headers=headers)))
 
 
 def _unexpected(error: Exception) -> Response:
-    """Answer a bug: the log has it all, the caller gets the request's id and nothing else."""
+    """Answer a bug: the log has it all, the caller learns nothing of its cause."""
     _log.error("unexpected", exc_info=error)
-    body = {
-        "type": "about:blank",
-        "code": "internal_error",
-        "title": "Internal Server Error",
-        "status": 500,
-        "detail": f"Something went wrong here; quote request {request.environ.get(REQUEST_ID)}.",
-    }
-    return _json(500, body, "application/problem+json")
+    return _sent(problems.broken())
 
 
-def _json(status: int, body: dict[str, Any], media_type: str = "application/json") -> Response:
-    response = Response(json.dumps(body), status=status, content_type=media_type)
+def _sent(refusal: Refusal) -> Response:
+    response = Response(refusal.body, refusal.status, content_type=problems.MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(refusal.headers)
+    return response
+
+
+def _json(status: int, body: dict[str, Any]) -> Response:
+    response = Response(json.dumps(body), status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

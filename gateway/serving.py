@@ -69,13 +69,14 @@ class Supervisor:
     """Keeps the processes of one server alive.
 
     `build` makes the application; it runs in each process, so that no connection to the
-    database is shared.
+    database is shared. `is_orphan` says whether whoever started the server is gone.
     """
 
     settings: Settings
     listener: socket.socket
     build: Callable[[], Gateway]
     processes: int
+    is_orphan: Callable[[], bool] = lambda: False
     _alive: dict[int, float] = field(default_factory=dict)
     _early_deaths: int = 0
     _lifeline: tuple[int, int] = field(default_factory=os.pipe)
@@ -91,7 +92,10 @@ class Supervisor:
         host, port = self.listener.getsockname()[:2]
         _log.info("listening", host=host, port=port, processes=self.processes)
         try:
-            while signal.sigwait(STOP_SIGNALS | {signal.SIGCHLD}) not in STOP_SIGNALS:
+            while not self.is_orphan():
+                told = signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, 0.5)
+                if told is not None and told.si_signo in STOP_SIGNALS:
+                    break
                 self._replace_dead()
         finally:
             self._stop()
@@ -111,14 +115,14 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS | {signal.SIGCHLD})
         try:
             app = self.build()
-            serve(app, self.listener, lambda: stop.is_set() or self._is_orphan())
+            serve(app, self.listener, lambda: stop.is_set() or self._is_abandoned())
             app.close()
         except Exception as error:
             _log.critical("a process failed", exc_info=error)
             return 1
         return 0
 
-    def _is_orphan(self) -> bool:
+    def _is_abandoned(self) -> bool:
         """Whether the supervisor is gone: nobody holds the other end of the pipe any more."""
         return bool(select.select([self._lifeline[0]], [], [], 0)[0])
 
