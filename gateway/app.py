@@ -107,7 +107,6 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
     _add_health(app, work)
-    app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
