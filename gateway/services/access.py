@@ -1,7 +1,7 @@
 """Effective access read from rows: now from the stored document, at any instant from intervals."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,12 @@ def effective(uow: UnitOfWork, member_id: UUID, at: datetime | None = None) -> A
 
 def organisation_facts(uow: UnitOfWork, at: datetime | None = None) -> OrganisationFacts:
     """Return what the organisation agreed on, now or at an instant."""
+    if at is None:
+        return uow.remembered("organisation_facts", lambda: _organisation_facts(uow, None))
+    return _organisation_facts(uow, at)
+
+
+def _organisation_facts(uow: UnitOfWork, at: datetime | None) -> OrganisationFacts:
     agreed = terms.current(uow, at)
     roles = {role.id: role for role in roles_at(uow, at)}
     by_key = {role.key: role.id for role in roles.values()}
@@ -73,35 +79,56 @@ def organisation_facts(uow: UnitOfWork, at: datetime | None = None) -> Organisat
     )
 
 
-def roles_at(uow: UnitOfWork, at: datetime | None = None) -> list[RoleDefinition]:
+def roles_at(uow: UnitOfWork, at: datetime | None = None) -> Sequence[RoleDefinition]:
     """Return the live roles, now or at an instant."""
     if at is None:
-        rows = uow.all(uow.own(t.roles).where(~t.roles.c.deleted))
-    else:
-        history = t.role_versions.history
-        rows = uow.all(uow.own(history).where(held_at(history, at), ~history.c.deleted))
+        return uow.remembered("roles", lambda: _roles(uow))
+    history = t.role_versions.history
+    rows = uow.all(uow.own(history).where(held_at(history, at), ~history.c.deleted))
     return [RoleDefinition.of(row.id, row.definition) for row in rows]
+
+
+def _roles(uow: UnitOfWork) -> Sequence[RoleDefinition]:
+    rows = uow.all(uow.own(t.roles).where(~t.roles.c.deleted))
+    return tuple(RoleDefinition.of(row.id, row.definition) for row in rows)
+
+
+def mapped_groups(uow: UnitOfWork) -> frozenset[UUID]:
+    """Return the groups that a live rule names: only these decide anything."""
+    return uow.remembered("mapped_groups", lambda: _mapped_groups(uow))
+
+
+def _mapped_groups(uow: UnitOfWork) -> frozenset[UUID]:
+    r = t.mapping_rules.c
+    rows = uow.all(uow.own(t.mapping_rules, r.group_id).where(r.valid_to.is_(None)).distinct())
+    return frozenset(row.group_id for row in rows)
 
 
 def load(
     uow: UnitOfWork, member_ids: Sequence[UUID], at: datetime | None = None
 ) -> dict[UUID, AccessFacts]:
-    """Return the facts of each member that existed; seven statements for up to 500 members."""
-    organisation = organisation_facts(uow, at)
+    """Return the facts of each member that existed, now or at an instant."""
     found: dict[UUID, AccessFacts] = {}
     for start in range(0, len(member_ids), CHUNK):
-        found |= _load_chunk(uow, organisation, member_ids[start : start + CHUNK], at)
+        chunk = member_ids[start : start + CHUNK]
+        table = t.members if at is None else t.member_versions.history
+        query = uow.own(table).where(table.c.id.in_(chunk))
+        rows = uow.all(query if at is None else query.where(held_at(table, at)))
+        found |= of_rows(uow, rows, at)
     return found
 
 
-def _load_chunk(
-    uow: UnitOfWork, organisation: OrganisationFacts, ids: Sequence[UUID], at: datetime | None
+def of_rows(
+    uow: UnitOfWork, rows: Sequence[Row[Any]], at: datetime | None = None
 ) -> dict[UUID, AccessFacts]:
-    members = _members(uow, ids, at)
-    connections = _connections(uow, {m.managed_by for m in members if m.managed_by}, at)
-    managed = [m.id for m in members if m.managed_by]
+    """Return the facts of members, of which up to 500 rows are at hand."""
+    organisation = organisation_facts(uow, at)
+    connections = _connections(uow, at)
+    members = [member_facts(row) for row in rows]
+    ids = [member.id for member in members]
+    managed = [member.id for member in members if member.managed_by]
     groups = _groups(uow, managed, at) if managed else {}
-    rules = _rules(uow, {g.id for found in groups.values() for g in found.values()}, at)
+    rules = _rules(uow, {g for found in groups.values() for g in found}, at)
     role_grants, chatbot_grants = _grants(uow, ids, at)
     seats = _seats(uow, ids, at)
     return {
@@ -119,35 +146,41 @@ def _load_chunk(
     }
 
 
-def _members(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> list[MemberFacts]:
-    table = t.members if at is None else t.member_versions.history
-    query = uow.own(table).where(table.c.id.in_(ids))
-    if at is not None:
-        query = query.where(held_at(table, at))
-    return [
-        MemberFacts(
-            id=row.id,
-            state=MemberState(row.state),
-            admin_hold=row.admin_hold,
-            contained=row.contained,
-            owner_of_record=row.owner_of_record,
-            bot_scope=Scope(row.bot_scope),
-            managed_by=row.managed_by,
+def of_newcomer(
+    uow: UnitOfWork, member: MemberFacts, role_grants: tuple[RoleGrant, ...] = ()
+) -> AccessFacts:
+    """Return the facts of somebody who is about to join: no groups, seats or chatbots yet."""
+    return AccessFacts(
+        organisation=organisation_facts(uow),
+        member=member,
+        connection=_connections(uow, None).get(member.managed_by) if member.managed_by else None,
+        role_grants=role_grants,
+    )
+
+
+def member_facts(row: Any) -> MemberFacts:
+    """Return what a row of members, or of their history, says."""
+    return MemberFacts(
+        id=row.id,
+        state=MemberState(row.state),
+        admin_hold=row.admin_hold,
+        contained=row.contained,
+        owner_of_record=row.owner_of_record,
+        bot_scope=Scope(row.bot_scope),
+        managed_by=row.managed_by,
+    )
+
+
+def _connections(uow: UnitOfWork, at: datetime | None) -> dict[UUID, ConnectionFacts]:
+    if at is None:
+        return uow.remembered(
+            "connection_facts", lambda: _connection_facts(uow.all(uow.own(t.connections)))
         )
-        for row in uow.all(query)
-    ]
+    history = t.connection_versions.history
+    return _connection_facts(uow.all(uow.own(history).where(held_at(history, at))))
 
 
-def _connections(
-    uow: UnitOfWork, ids: Iterable[UUID], at: datetime | None
-) -> dict[UUID, ConnectionFacts]:
-    ids = list(ids)
-    if not ids:
-        return {}
-    table = t.connections if at is None else t.connection_versions.history
-    query = uow.own(table).where(table.c.id.in_(ids))
-    if at is not None:
-        query = query.where(held_at(table, at))
+def _connection_facts(rows: Sequence[Row[Any]]) -> dict[UUID, ConnectionFacts]:
     return {
         row.id: ConnectionFacts(
             id=row.id,
@@ -155,7 +188,7 @@ def _connections(
             unmapped=Unmapped(row.unmapped),
             bot_scope=Scope(row.bot_scope) if row.bot_scope else None,
         )
-        for row in uow.all(query)
+        for row in rows
     }
 
 
@@ -193,6 +226,8 @@ def _groups(
 def _rules(
     uow: UnitOfWork, groups: set[UUID], at: datetime | None
 ) -> dict[UUID, list[MappingRule]]:
+    if at is None:
+        groups &= mapped_groups(uow)
     if not groups:
         return {}
     r = t.mapping_rules

@@ -59,7 +59,8 @@ def create(
         created_at=uow.now,
         **values,
     )
-    uow.insert(t.directory_counts, connection_id=connection_id)
+    uow.insert(t.directory_counts, connection_id=connection_id, users=0, groups=0)
+    uow.terms_changed()
     after = {"name": name.strip(), "successor_id": str(successor_id), **values}
     uow.record(Fact("connection.created", (_target(connection_id, name),), after=after))
     return connection_id
@@ -101,6 +102,7 @@ def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
     changed = {k: v for k, v in settings.items() if getattr(row, k) != v}
     if not uow.change(t.connection_versions, row, **settings):
         return
+    uow.terms_changed()
     before = {k: _plain(getattr(row, k)) for k in changed}
     after = {k: _plain(v) for k, v in changed.items()}
     uow.record(
@@ -127,6 +129,7 @@ def disable(uow: UnitOfWork, connection_id: UUID) -> None:
     _require_may_configure(uow, connection_id, row.unmapped)
     managed.convert(uow, connection_id)
     uow.change(t.connection_versions, row, state="disabled")
+    uow.terms_changed()
     uow.record(Fact("connection.disabled", (_target(connection_id, row.name),)))
     managed.recompute(uow, connection_id)
 
@@ -140,6 +143,7 @@ def enable(uow: UnitOfWork, connection_id: UUID) -> None:
     terms.current(uow).require("scim")
     _require_successor(uow, row.successor_id)
     uow.change(t.connection_versions, row, state="active")
+    uow.terms_changed()
     managed.end_conversions(uow, connection_id)
     uow.record(Fact("connection.enabled", (_target(connection_id, row.name),)))
     managed.recompute(uow, connection_id)
@@ -158,6 +162,7 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
     managed.release(uow, connection_id, deactivate=people == "deactivate_members")
     row = _load(uow, connection_id)
     uow.change(t.connection_versions, row, state="deleted")
+    uow.terms_changed()
     uow.record(Fact("connection.deleted", (_target(connection_id, row.name),)))
 
 

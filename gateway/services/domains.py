@@ -75,6 +75,7 @@ def force_verify(uow: UnitOfWork, name: str) -> UUID:
         verified_at=uow.now,
         verified_by=str(uow.actor.type),
     )
+    uow.terms_changed()
     uow.record(
         Fact(
             "domain.verified",
@@ -91,19 +92,23 @@ def is_proved(uow: UnitOfWork, email: str | None) -> bool:
     domain = (email or "").rpartition("@")[2]
     if not domain:
         return False
-    d = t.domains.c
+    proved = uow.remembered("proved_domains", lambda: _proved(uow))
     try:
-        name = normalise(domain)
+        return bool(proved) and normalise(domain) in proved
     except InvalidRequest:
         return False
-    proved = uow.own(t.domains, d.id).where(d.name == name, d.state == "verified")
-    return uow.one(proved) is not None
 
 
 def listing(uow: UnitOfWork) -> Sequence[Row[Any]]:
     """Return the organisation's domains by name."""
     d = t.domains.c
     return uow.all(uow.own(t.domains).where(d.state != "released").order_by(d.name))
+
+
+def _proved(uow: UnitOfWork) -> frozenset[str]:
+    d = t.domains.c
+    rows = uow.all(uow.own(t.domains, d.name).where(d.state == "verified"))
+    return frozenset(row.name for row in rows)
 
 
 def _target(domain_id: UUID, name: str) -> Target:

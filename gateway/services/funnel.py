@@ -5,10 +5,12 @@ organisation's lock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.access import resolve
+from gateway.domain.access import RoleGrant, resolve
 from gateway.domain.decisions import Access
 from gateway.domain.events import Fact, Target
 from gateway.services import access, conversations
@@ -39,11 +41,32 @@ def recompute_all(uow: UnitOfWork) -> int:
     return recompute(uow, [row.id for row in rows])
 
 
+@dataclass(frozen=True, slots=True)
+class FirstAccess:
+    """What a newcomer starts with: columns of the member's row, and the fact that tells it."""
+
+    columns: Mapping[str, Any]
+    fact: Fact
+
+
+def first_access(
+    uow: UnitOfWork, row: Mapping[str, Any], role_grants: tuple[RoleGrant, ...]
+) -> FirstAccess:
+    """Derive the access of a member about to be inserted: nothing is read that is known."""
+    newcomer = SimpleNamespace(**row, access_epoch=0, access_document={})
+    access_now = resolve(access.of_newcomer(uow, access.member_facts(newcomer), role_grants))
+    document = access_now.document()
+    columns = {
+        "access_document": document,
+        "access_epoch": 1,
+        "effective_role_id": access_now.role.id if access_now.role else None,
+    }
+    return FirstAccess(columns, _changed(newcomer, document))
+
+
 def _recompute_chunk(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
-    facts = access.load(uow, ids)
-    m = t.members.c
-    wanted = (m.id, m.person_id, m.display_name, m.access_epoch, m.access_document)
-    rows = uow.all(uow.own(t.members, *wanted).where(m.id.in_(ids)))
+    rows = uow.all(uow.own(t.members).where(t.members.c.id.in_(ids)))
+    facts = access.of_rows(uow, rows)
     changed = 0
     for row in rows:
         now = resolve(facts[row.id])
@@ -86,6 +109,8 @@ def _return_lost_conversations(uow: UnitOfWork, row: Any, now: Access) -> None:
     before = row.access_document
     if not before or _writing(before) == _writing(now.document()):
         return
+    if now.suspended is not None and now.standing is None:
+        return  # An expired subscription is renewed without anybody losing their conversations.
     lost = [
         chatbot_id
         for chatbot_id in conversations.assigned_chatbots(uow, row.id)

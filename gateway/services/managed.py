@@ -5,7 +5,7 @@ from uuid import UUID
 from gateway.domain.access import conversion
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, funnel, members, ownership
+from gateway.services import access, funnel, members, ownership, teams
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -41,7 +41,7 @@ def convert(uow: UnitOfWork, connection_id: UUID) -> None:
         for chatbot_id, section, level in wanted.chatbots:
             members.grant_section(uow, member_id, chatbot_id, section, level.word, "converted")
         for team_id in sorted(wanted.teams):
-            uow.insert(t.team_seats, team_id=team_id, member_id=member_id, valid_from=uow.now)
+            teams.take_seat(uow, team_id, member_id, "converted")
         row = uow.load(t.members, member_id)
         uow.change(t.member_versions, row, bot_scope=str(wanted.scope))
 
@@ -50,6 +50,7 @@ def end_conversions(uow: UnitOfWork, connection_id: UUID) -> None:
     """End what was written down while the connection did not decide."""
     for member_id in of(uow, connection_id):
         members.end_grants(uow, member_id, source="converted")
+        teams.close_seats(uow, member_id, source="converted")
 
 
 def release(uow: UnitOfWork, connection_id: UUID, *, deactivate: bool) -> None:

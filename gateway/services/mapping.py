@@ -53,7 +53,7 @@ def update_rule(uow: UnitOfWork, rule_id: UUID, **wish: Any) -> None:
     after = _rule(before.id, before.connection_id, before.group_id, before.kind, fields)
     if after == before:
         return
-    _require_may_map(uow, before)
+    _require_may_unmap(uow, before)
     _require_sound(uow, connection, after)
     _close(uow, rule_id)
     _insert(uow, after)
@@ -69,7 +69,7 @@ def delete_rule(uow: UnitOfWork, rule_id: UUID) -> None:
     :raises NotFound: absent or ended.
     """
     rule = get(uow, rule_id)
-    _require_may_map(uow, rule)
+    _require_may_unmap(uow, rule)
     _close(uow, rule_id)
     uow.record(Fact("mapping_rule.deleted", _targets(rule), before=_said(rule)))
     funnel.recompute(uow, members_of(uow, rule.connection_id, rule.group_id))
@@ -123,9 +123,7 @@ def members_of(uow: UnitOfWork, connection_id: UUID, group_id: UUID) -> list[UUI
 
 def names_group(uow: UnitOfWork, group_id: UUID) -> bool:
     """Whether a live rule names the group, so that its members' access may change with it."""
-    r = t.mapping_rules.c
-    rule = uow.own(t.mapping_rules, r.id).where(r.group_id == group_id, r.valid_to.is_(None))
-    return uow.one(rule.limit(1)) is not None
+    return group_id in access.mapped_groups(uow)
 
 
 def _rule(
@@ -183,6 +181,11 @@ def _require_may_map(uow: UnitOfWork, rule: MappingRule) -> None:
     rules.require_may_map(acting.author(uow), rule, roles, owners)
 
 
+def _require_may_unmap(uow: UnitOfWork, rule: MappingRule) -> None:
+    roles = {role.id: role for role in access.roles_at(uow)}
+    rules.require_may_unmap(acting.author(uow), rule, roles)
+
+
 def _require_free_priority(uow: UnitOfWork, rule: MappingRule) -> None:
     if rule.kind is not RuleKind.ROLE:
         return
@@ -203,6 +206,7 @@ def _require_free_priority(uow: UnitOfWork, rule: MappingRule) -> None:
 
 
 def _insert(uow: UnitOfWork, rule: MappingRule) -> None:
+    uow.terms_changed()
     uow.insert(
         t.mapping_rules,
         id=rule.id,
@@ -222,6 +226,7 @@ def _insert(uow: UnitOfWork, rule: MappingRule) -> None:
 
 def _close(uow: UnitOfWork, rule_id: UUID) -> None:
     uow.update(t.mapping_rules, {"id": rule_id, "valid_to": None}, valid_to=uow.now)
+    uow.terms_changed()
     uow.flush()
 
 

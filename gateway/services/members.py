@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_, update
+from sqlalchemy import Row, or_
 
+from gateway.domain.access import RoleGrant
 from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotFound
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import TRANSITIONS, MemberState
 from gateway.domain.plans import Cause, Outcome
+from gateway.domain.sources import GrantSource
 from gateway.domain.text import fold
-from gateway.services import acting, chatbots, conversations, funnel, ownership, seats, teams, terms
+from gateway.services import acting, chatbots, funnel, offboarding, ownership, seats, teams, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -36,30 +38,30 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
     """Make a member; the caller has asked for the seat that an active one takes."""
     member_id = uow.new_id()
     scope = joining.bot_scope or terms.current(uow).policies["bot_scope_default"]
-    uow.create(
-        t.member_versions,
-        id=member_id,
-        person_id=joining.person_id,
-        state=joining.state,
-        source=joining.source,
-        managed_by=joining.managed_by,
-        bot_scope=scope,
-        admin_hold=False,
-        contained=False,
-        owner_of_record=joining.owner_of_record,
-        deactivated_by="idp" if joining.state is MemberState.DEACTIVATED else None,
-        email=joining.email,
-        email_key=fold(joining.email) if joining.email else None,
-        display_name=joining.display_name,
-        name_key=fold(joining.display_name),
-        availability="offline",
-        access_document={},
-        created_at=uow.now,
-    )
-    if joining.state is MemberState.ACTIVE:
-        seats.shift(uow, 1)
+    grants: tuple[RoleGrant, ...] = ()
     if joining.role_id is not None:
-        grant_role(uow, member_id, joining.role_id, joining.grant_source)
+        grants = (_role_grant(uow, joining.role_id, joining.grant_source),)
+    row = {
+        "id": member_id,
+        "person_id": joining.person_id,
+        "state": joining.state,
+        "source": joining.source,
+        "managed_by": joining.managed_by,
+        "bot_scope": scope,
+        "admin_hold": False,
+        "contained": False,
+        "owner_of_record": joining.owner_of_record,
+        "deactivated_by": "idp" if joining.state is MemberState.DEACTIVATED else None,
+        "email": joining.email,
+        "email_key": fold(joining.email) if joining.email else None,
+        "display_name": joining.display_name,
+        "name_key": fold(joining.display_name),
+        "availability": "offline",
+        "created_at": uow.now,
+    }
+    first = funnel.first_access(uow, row, grants)
+    uow.create(t.member_versions, **row, **first.columns)
+    seats.follow(uow, (None, False), (joining.state, joining.owner_of_record))
     uow.record(
         Fact(
             "member.created",
@@ -67,8 +69,20 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
             after={"state": str(joining.state), "source": joining.source},
         )
     )
-    funnel.recompute(uow, [member_id])
+    for grant in grants:
+        _insert_role_grant(uow, member_id, grant)
+    uow.record(first.fact)
     return member_id
+
+
+def _role_grant(uow: UnitOfWork, role_id: UUID, source: str) -> RoleGrant:
+    return RoleGrant(
+        id=uow.new_id(),
+        role_id=role_id,
+        source=GrantSource(source),
+        by={"type": str(uow.actor.type), "id": uow.actor.id},
+        valid_from=uow.now,
+    )
 
 
 def get(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
@@ -105,7 +119,7 @@ def deactivate(uow: UnitOfWork, member_id: UUID, by: str = "manual") -> None:
     ownership.require_not_last(uow, member)
     _move(uow, member, MemberState.DEACTIVATED, deactivated_by=by, availability="offline")
     _record(uow, member, "member.deactivated", MemberState.DEACTIVATED)
-    end_everything_live(uow, member_id, "deactivated")
+    offboarding.end_everything_live(uow, member_id, "deactivated")
     funnel.recompute(uow, [member_id])
     promote_waiting(uow)
 
@@ -143,7 +157,7 @@ def hold(uow: UnitOfWork, member_id: UUID) -> None:
     ownership.require_not_last(uow, member)
     uow.change(t.member_versions, member, admin_hold=True)
     uow.record(Fact("member.held", (_target(member),)))
-    end_everything_live(uow, member_id, "held")
+    offboarding.end_everything_live(uow, member_id, "held")
     funnel.recompute(uow, [member_id])
 
 
@@ -174,7 +188,7 @@ def remove(uow: UnitOfWork, member_id: UUID, reason: str = "removed") -> None:
     member = uow.load(t.members, member_id)
     _move(uow, member, MemberState.REMOVED, availability="offline", removed_at=uow.now)
     _record(uow, member, "member.removed", MemberState.REMOVED, reason=reason)
-    end_everything_live(uow, member_id, reason)
+    offboarding.end_everything_live(uow, member_id, reason)
     end_grants(uow, member_id)
     teams.close_seats(uow, member_id)
     chatbots.hand_over(uow, member_id, _heir(uow))
@@ -206,7 +220,8 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     """
     member = get_present(uow, member_id)
     role = acting.require_may_give(uow, member, role_id)
-    if role.is_owner_role and not member.owner_of_record:
+    single = terms.current(uow).policies["owners"] == "single"
+    if role.is_owner_role and single and not member.owner_of_record:
         raise InvalidRequest("Ownership is transferred, not assigned.", field="role")
     acting.require_unmanaged(uow, member)
     end_grants(uow, member_id, kind="role")
@@ -216,25 +231,29 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
 
 def grant_role(uow: UnitOfWork, member_id: UUID, role_id: UUID, source: str) -> UUID:
     """Write a role grant from now on; the caller recomputes."""
-    grant_id = uow.new_id()
+    grant = _role_grant(uow, role_id, source)
+    _insert_role_grant(uow, member_id, grant)
+    return grant.id
+
+
+def _insert_role_grant(uow: UnitOfWork, member_id: UUID, grant: RoleGrant) -> None:
     uow.insert(
         t.grants,
-        id=grant_id,
+        id=grant.id,
         member_id=member_id,
         kind="role",
-        role_id=role_id,
-        source=source,
-        granted_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        role_id=grant.role_id,
+        source=str(grant.source),
+        granted_by=dict(grant.by),
         valid_from=uow.now,
     )
     uow.record(
         Fact(
             "grant.created",
             (Target("member", str(member_id)),),
-            after={"role": str(role_id), "source": source},
+            after={"role": str(grant.role_id), "source": str(grant.source)},
         )
     )
-    return grant_id
 
 
 def grant_section(
@@ -304,30 +323,6 @@ def rename(uow: UnitOfWork, member_id: UUID, display_name: str, email: str | Non
     uow.record(Fact("member.updated", (Target("member", str(member_id), display_name),)))
 
 
-def end_everything_live(uow: UnitOfWork, member_id: UUID, cause: str) -> None:
-    """Revoke sessions and API keys and return conversations, in the commit that causes it."""
-    s, k = t.sessions.c, t.api_keys.c
-    uow.apply(
-        update(t.sessions)
-        .where(
-            s.organisation_id == uow.organisation_id,
-            s.member_id == member_id,
-            s.revoked_at.is_(None),
-        )
-        .values(revoked_at=uow.now, revoked_because=cause)
-    )
-    uow.apply(
-        update(t.api_keys)
-        .where(
-            k.organisation_id == uow.organisation_id,
-            k.member_id == member_id,
-            k.revoked_at.is_(None),
-        )
-        .values(revoked_at=uow.now)
-    )
-    conversations.return_to_queue(uow, member_id, cause)
-
-
 def promote_waiting(uow: UnitOfWork) -> None:
     """Give free seats to those who wait, the longest first."""
     m = t.members.c
@@ -347,9 +342,8 @@ def _move(uow: UnitOfWork, member: Row[Any], state: MemberState, **values: objec
     if state not in TRANSITIONS[before]:
         raise InvalidRequest(f"A {before} member cannot become {state}.")
     uow.change(t.member_versions, member, state=state, **values)
-    by = (state is MemberState.ACTIVE) - (before is MemberState.ACTIVE)
-    if by:
-        seats.shift(uow, by)
+    owner = member.owner_of_record
+    seats.follow(uow, (before, owner), (state, owner))
 
 
 def _heir(uow: UnitOfWork) -> UUID | None:

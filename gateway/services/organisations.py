@@ -166,6 +166,7 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
         return
     uow.update(s, {"valid_to": None}, valid_to=uow.now)
     uow.insert(s, **{**before._mapping, **changed, "valid_from": uow.now, "valid_to": None})
+    uow.terms_changed()
     uow.record(
         Fact(
             "subscription.changed",

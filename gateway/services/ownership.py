@@ -9,7 +9,7 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, LastOwner
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import funnel
+from gateway.services import funnel, offboarding, seats
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -47,6 +47,7 @@ def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     if member.owner_of_record:
         return
     uow.change(t.member_versions, member, owner_of_record=True)
+    seats.follow(uow, (member.state, False), (member.state, True))
     uow.record(
         Fact(
             "owner.changed",
@@ -64,6 +65,7 @@ def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     if not member.owner_of_record:
         return
     uow.change(t.member_versions, member, owner_of_record=False)
+    seats.follow(uow, (member.state, True), (member.state, False))
     uow.record(
         Fact(
             "owner.changed",
@@ -90,7 +92,8 @@ def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
     organisation. A second call changes nothing.
     """
     if not member.contained:
-        uow.change(t.member_versions, member, contained=True)
+        uow.change(t.member_versions, member, contained=True, availability="offline")
+        offboarding.end_everything_live(uow, member.id, "contained")
         uow.record(Fact("member.contained", (_target(member),)))
         uow.record(Fact("scim.owner_protected", (_target(member),), outcome="refused"))
         funnel.recompute(uow, [member.id])
@@ -105,8 +108,17 @@ def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
     """With another owner in place, do what was refused: contained owners become deactivated."""
     m = t.members.c
     for row in uow.all(uow.own(t.members).where(m.contained, m.id != except_for)):
-        uow.change(t.member_versions, row, contained=False, owner_of_record=False)
+        uow.change(
+            t.member_versions,
+            row,
+            contained=False,
+            owner_of_record=False,
+            state=MemberState.DEACTIVATED,
+            deactivated_by="idp",
+        )
+        seats.follow(uow, (row.state, True), (MemberState.DEACTIVATED, False))
         uow.record(Fact("member.containment_ended", (_target(row),), after={"cause": "succeeded"}))
+        funnel.recompute(uow, [row.id])
 
 
 def release(uow: UnitOfWork, member: Row[Any]) -> None:

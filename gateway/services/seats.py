@@ -1,6 +1,6 @@
 """Seats: counted and given in one place, under the organisation's lock."""
 
-from sqlalchemy import func
+from sqlalchemy import select
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Admission, Cause, SeatCount, admit, require_open_for, require_seat
@@ -12,18 +12,11 @@ from gateway.storage.writes import Plus
 
 def count(uow: UnitOfWork) -> SeatCount:
     """Return who could use a seat; its cost does not grow with the organisation."""
-    m, o = t.members.c, t.organisations.c
-    owners = (
-        uow.own(t.members, func.count())
-        .where(m.owner_of_record, m.state == MemberState.ACTIVE)
-        .scalar_subquery()
-    )
+    o = t.organisations.c
     row = uow.all(
-        t.organisations.select()
-        .with_only_columns(o.active_members, owners.label("owners"))
-        .where(o.id == uow.organisation_id)
+        select(o.active_members, o.active_owners).where(o.id == uow.organisation_id),
     )[0]
-    return SeatCount(active=row.active_members, owners=row.owners, pending=0)
+    return SeatCount(active=row.active_members, owners=row.active_owners, pending=0)
 
 
 def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admission:
@@ -39,6 +32,12 @@ def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admis
     return admission
 
 
-def shift(uow: UnitOfWork, by: int) -> None:
-    """Count one active member more or less."""
-    uow.stamp(active_members=Plus(by))
+def follow(
+    uow: UnitOfWork, before: tuple[str | None, bool], after: tuple[str | None, bool]
+) -> None:
+    """Keep the counters when a member's (state, owner of record) changes; (None, …): nobody."""
+    was, now = before[0] == MemberState.ACTIVE, after[0] == MemberState.ACTIVE
+    members = now - was
+    owners = (now and after[1]) - (was and before[1])
+    if members or owners:
+        uow.stamp(active_members=Plus(members), active_owners=Plus(owners))

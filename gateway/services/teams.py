@@ -74,9 +74,21 @@ def join(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
         raise InvalidRequest("Only active members join a team.")
     if _seat(uow, team_id, member_id) is not None:
         return
-    uow.insert(t.team_seats, team_id=team_id, member_id=member_id, valid_from=uow.now)
+    take_seat(uow, team_id, member_id, "manual")
     _record(uow, team, added=[member_id])
     funnel.recompute(uow, [member_id])
+
+
+def take_seat(uow: UnitOfWork, team_id: UUID, member_id: UUID, source: str) -> None:
+    """Write a seat from now on; the caller has looked for one and recomputes."""
+    uow.insert(
+        t.team_seats,
+        team_id=team_id,
+        member_id=member_id,
+        source=source,
+        valid_from=uow.now,
+        valid_to=None,
+    )
 
 
 def leave(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
@@ -90,10 +102,11 @@ def leave(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
     funnel.recompute(uow, [member_id])
 
 
-def close_seats(uow: UnitOfWork, member_id: UUID) -> int:
-    """End every seat that a member took by hand; the caller recomputes. Returns how many."""
+def close_seats(uow: UnitOfWork, member_id: UUID, source: str | None = None) -> int:
+    """End a member's seats, of one source where given; the caller recomputes. Say how many."""
     c = t.team_seats.c
-    seats = uow.all(uow.own(t.team_seats).where(c.member_id == member_id, c.valid_to.is_(None)))
+    mine = uow.own(t.team_seats).where(c.member_id == member_id, c.valid_to.is_(None))
+    seats = uow.all(mine if source is None else mine.where(c.source == source))
     for seat in seats:
         _close(uow, seat)
         _record(uow, uow.load(t.teams, seat.team_id), removed=[member_id])

@@ -58,6 +58,12 @@ def held_at(table: Table, at: datetime | None) -> ColumnElement[bool]:
 
 def current(uow: UnitOfWork, at: datetime | None = None) -> Terms:
     """Return the terms now, or as they were at an instant."""
+    if at is None:
+        return uow.remembered("terms", lambda: _load(uow, None))
+    return _load(uow, at)
+
+
+def _load(uow: UnitOfWork, at: datetime | None) -> Terms:
     policies = uow.all(
         uow.own(t.policies, t.policies.c.name, t.policies.c.value).where(held_at(t.policies, at))
     )
@@ -82,6 +88,7 @@ def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
         return
     uow.update(t.policies, {"name": name, "valid_to": None}, valid_to=uow.now)
     uow.insert(t.policies, name=name, valid_from=uow.now, valid_to=None, value=value)
+    uow.terms_changed()
     uow.record(
         Fact("policy.changed", (organisation(uow),), before={name: before}, after={name: value})
     )

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, select
+from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, bindparam, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.domain.errors import NotFound, TryAgain
@@ -19,7 +20,7 @@ from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.facts import Ledger
-from gateway.storage.writes import Insert, Update, WriteSet
+from gateway.storage.writes import Insert, Plus, Update, WriteSet
 
 T = TypeVar("T")
 TICK = timedelta(microseconds=1)
@@ -42,6 +43,7 @@ class UnitOfWork:
     context: Context
     now: datetime
     new_id: Callable[[], UUID]
+    memory: dict[str, Any] | None = None
     _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
     _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
@@ -74,6 +76,24 @@ class UnitOfWork:
         if found is None:
             raise NotFound(f"No such {noun or NOUNS.get(table) or table.name.rstrip('s')}.")
         return found
+
+    def remembered(self, name: str, load: Callable[[], T]) -> T:
+        """Return what `load` reads of the organisation's terms, read once per version of them.
+
+        Under the organisation's lock the version that the lock returned is the newest, so a
+        value kept from an earlier unit of this process is exact. It must not be changed.
+        """
+        if self.memory is None:
+            return load()
+        if name not in self.memory:
+            self.memory[name] = load()
+        found: T = self.memory[name]
+        return found
+
+    def terms_changed(self) -> None:
+        """Say that policies, subscription, roles, rules, domains or connections changed."""
+        self.memory = None
+        self.stamp(terms_version=Plus(1))
 
     # -- writing ----------------------------------------------------------
 
@@ -157,6 +177,7 @@ class UnitOfWork:
                 yield
                 self.flush()
         except BaseException:
+            self.memory = None
             self._pending.clear()
             del self._facts[facts:]
             raise
@@ -209,6 +230,7 @@ class Work:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     _writer: threading.Lock = field(default_factory=threading.Lock)
+    _memories: "_Memories" = field(default_factory=lambda: _Memories())
 
     def run(
         self,
@@ -332,13 +354,18 @@ class Work:
         self, connection: Connection, organisation_id: UUID, actor: Actor, context: Context
     ) -> UnitOfWork:
         """FOR NO KEY UPDATE: a plain FOR UPDATE would block every foreign-key insert."""
-        own = t.organisations.c.id == organisation_id
-        lock = select(t.organisations.c.last_change).where(own).with_for_update(key_share=True)
-        last_change = connection.execute(lock).scalar()
-        if last_change is None:
+        row = connection.execute(_LOCK, {"organisation": organisation_id}).one_or_none()
+        if row is None:
             raise NotFound("No such organisation.")
-        now = max(self.clock(), last_change + TICK)
-        return _LockedUnit(connection, organisation_id, actor, context, now=now, new_id=self.new_id)
+        return _LockedUnit(
+            connection,
+            organisation_id,
+            actor,
+            context,
+            now=max(self.clock(), row.last_change + TICK),
+            new_id=self.new_id,
+            memory=self._memories.of(organisation_id, row.terms_version),
+        )
 
     def _unit(
         self,
@@ -359,6 +386,35 @@ class _LockedUnit(UnitOfWork):
         if self.wrote or self._pending or self._facts:
             self.stamp(last_change=self.now)
         super().finish()
+
+
+_LOCK = (
+    select(t.organisations.c.last_change, t.organisations.c.terms_version)
+    .where(t.organisations.c.id == bindparam("organisation"))
+    .with_for_update(key_share=True)
+)
+
+
+class _Memories:
+    """What this process remembers of the organisations it changed last, by their version."""
+
+    LIMIT = 1_000
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[UUID, tuple[int, dict[str, Any]]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def of(self, organisation_id: UUID, version: int) -> dict[str, Any]:
+        """Return the memory of exactly this version; an older one is forgotten."""
+        with self._guard:
+            kept = self._kept.get(organisation_id)
+            if kept is None or kept[0] != version:
+                kept = (version, {})
+                self._kept[organisation_id] = kept
+            self._kept.move_to_end(organisation_id)
+            if len(self._kept) > self.LIMIT:
+                self._kept.popitem(last=False)
+            return kept[1]
 
 
 def _is_conflict(error: DBAPIError) -> bool:

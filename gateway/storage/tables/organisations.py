@@ -22,7 +22,10 @@ organisations = Table(
     text_column("name"),
     text_column("preset"),
     text_column("state"),
+    # Counters and a version that spare every change a recount and a reload.
     number("active_members", default=0),
+    number("active_owners", default=0),
+    number("terms_version", default=0),
     instant("created_at"),
     instant("last_change"),
     comment="Its row is the lock for every rule that spans several rows.",

@@ -36,6 +36,7 @@ team_seats = Table(
     organisation_id(),
     Column("team_id", Uuid, nullable=False),
     Column("member_id", Uuid, nullable=False),
+    text_column("source"),  # manual | converted
     instant("valid_from"),
     instant("valid_to", nullable=True),
     PrimaryKeyConstraint("organisation_id", "team_id", "member_id", "valid_from"),

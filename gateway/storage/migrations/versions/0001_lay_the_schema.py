@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("preset", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("active_members", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("active_owners", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("terms_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_change", types.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
@@ -577,6 +579,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("team_id", sa.Uuid(), nullable=False),
         sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
         sa.Column("valid_from", types.UTCDateTime(), nullable=False),
         sa.Column("valid_to", types.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,15 @@
+"""What ends at once when somebody loses access, whoever takes it away."""
+
+from uuid import UUID
+
+from gateway.services import conversations
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+
+def end_everything_live(uow: UnitOfWork, member_id: UUID, cause: str) -> None:
+    """Revoke sessions and API keys and return conversations, in the commit that causes it."""
+    live = {"member_id": member_id, "revoked_at": None}
+    uow.update(t.sessions, live, revoked_at=uow.now, revoked_because=cause)
+    uow.update(t.api_keys, live, revoked_at=uow.now)
+    conversations.return_to_queue(uow, member_id, cause)
