@@ -11,9 +11,13 @@ import click
 from pydantic import ByteSize, HttpUrl, SecretStr
 
 from gateway import cli
+from gateway.api import ENDPOINTS
+from gateway.api.endpoint import PREFIX, Allow
+from gateway.api.openapi import statuses
 from gateway.api.problems import STATUSES, WIRE_CODES
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
+from gateway.scim.errors import SCIM_ERRORS
 from gateway.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -92,16 +96,62 @@ def _remarks(atom: str) -> str:
 
 def errors_page() -> str:
     """Return the page of every refusal with its form in each protocol."""
-    rows = [(code(cls.code), str(STATUSES[cls]), prose(cls)) for cls in refusals()]
+    rows = [
+        (code(cls.code), str(STATUSES[cls]), _scim_form(*SCIM_ERRORS[cls]), prose(cls))
+        for cls in refusals()
+    ]
     wire = [(code(name), str(status), meaning) for name, (status, meaning) in WIRE_CODES.items()]
     return (
         "# Errors\n\n"
-        "A refusal carries a stable `code`; statuses are chosen where it leaves the house.\n\n"
+        "A refusal carries a stable `code`; statuses are chosen where it leaves the house: as"
+        " problem+json (RFC 9457) in the management API, as an Error (RFC 7644 §3.12) in SCIM.\n\n"
         "## Refusals\n\n"
-        + table(("code", "API", "meaning"), rows)
+        + table(("code", "API", "SCIM", "meaning"), rows)
         + "\n## Requests that reach no rule\n\n"
         + table(("code", "API", "meaning"), wire)
     )
+
+
+def _scim_form(status: int, scim_type: str | None) -> str:
+    return f"{status} {code(scim_type)}".strip()
+
+
+EVERYWHERE = frozenset({400, 401, 413, 415, 422, 500, 503})
+"""Statuses that the page says once for all calls."""
+
+
+def api_page() -> str:
+    """Return the page of every endpoint of the management API."""
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for endpoint in ENDPOINTS:
+        answers = [endpoint.status, *(x for x in statuses(endpoint) if x not in EVERYWHERE)]
+        row = (
+            code(f"{endpoint.method} {endpoint.path}"),
+            _allowed(endpoint.allow),
+            ", ".join(map(str, answers)),
+            endpoint.summary,
+        )
+        rows.setdefault(endpoint.tag, []).append(row)
+    return (
+        "# Management API\n\n"
+        f"Every path lies below `{PREFIX}`; `GET {PREFIX}/openapi.json` describes bodies and"
+        " answers (OpenAPI 3.1). Calls carry `Authorization: Bearer` with an API key of the"
+        " organisation or of an operator. Beside the answers listed, every call may end in 401,"
+        " 413, 422 or 500, one with a body in 400 or 415, and a change in 503;"
+        " [errors](errors.md) explains them all.\n"
+        + "".join(
+            f"\n## {tag.capitalize()}\n\n" + table(("call", "for", "answers", "effect"), found)
+            for tag, found in rows.items()
+        )
+    )
+
+
+def _allowed(allow: Allow) -> str:
+    """Who may call, in words."""
+    if allow.anyone:
+        return "every key"
+    holders = [code(allow.atom)] if allow.atom else []
+    return " or ".join([*holders, "operators"] if allow.operator else holders)
 
 
 def settings_page() -> str:
@@ -196,6 +246,7 @@ def _command(path: str, command: click.Command) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api_page,
     "cli.md": cli_page,
     "errors.md": errors_page,
     "events.md": events_page,
