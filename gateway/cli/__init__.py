@@ -11,8 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.cli.asking import audit_trail, member
 from gateway.cli.credentials import operator_key, scim_token
+from gateway.cli.demonstration import demo
 from gateway.cli.organisations import domain, organisation, owner
 from gateway.cli.running import migrate, serve, worker
+from gateway.demo.options import DemoFailed
 from gateway.domain.errors import GatewayError
 from gateway.serving import StartFailed
 from gateway.settings import SettingsError
@@ -25,6 +27,7 @@ def commands() -> None:
 
 
 for command in (
+    demo,
     serve,
     worker,
     migrate,
@@ -45,7 +48,7 @@ def main() -> None:
         commands()
     except GatewayError as refusal:
         _fail(f"{refusal.message} ({refusal.code})", *refusal.levers)
-    except (SettingsError, StartFailed) as refusal:
+    except (SettingsError, StartFailed, DemoFailed) as refusal:
         _fail(*str(refusal).splitlines())
     except OperationalError as error:
         _fail(f"The database cannot be reached: {' '.join(str(error.orig).split())}")

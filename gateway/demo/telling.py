@@ -1,0 +1,146 @@
+"""Telling the story: tables and bars on the terminal, or on stderr where stdout is a machine's."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway.demo.play import Offboarding, Play, Rule
+from gateway.demo.stage import Stage
+
+SHOWN = 12
+"""People of one company that the table shows; the rest are counted."""
+
+
+class Story:
+    """Says what happens."""
+
+    def __init__(self, *, on_stderr: bool) -> None:
+        self._console = Console(stderr=on_stderr, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Print one line, with rich's markup."""
+        self._console.print(text)
+
+    def note(self, text: str) -> None:
+        """Print one line of somebody else's words, exactly as they are."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show bars while something takes its time."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console) as bars:
+            yield bars
+
+    def rules(self, name: str, rules: Sequence[Rule]) -> None:
+        """Print what each group gives."""
+        table = Table(title=f"{name}: what its groups give", title_justify="left")
+        table.add_column("group")
+        table.add_column("gives")
+        for rule in rules:
+            table.add_row(rule.group, rule.gives)
+        self._console.print(table)
+
+    def access(self, play: Play) -> None:
+        """Print who may do what, and why, as the management API tells it."""
+        admin, names = play.admin, _names(play)
+        members = list(admin.everything("/members"))
+        table = Table(
+            title=f"{play.organisation.name}: who got what, and why", title_justify="left"
+        )
+        for column in ("person", "role", "because", "chatbots"):
+            table.add_column(column)
+        for member in members[:SHOWN]:
+            access = admin.get(f"/members/{member['id']}")["access"]
+            table.add_row(
+                member["display_name"],
+                (access["role"] or {}).get("key", "none"),
+                _because(access["source"], names),
+                _reach(access, names),
+            )
+        self._console.print(table)
+        if len(members) > SHOWN:
+            self.say(f"… and {len(members) - SHOWN} more.")
+
+    def offboarding(self, play: Play, told: Offboarding) -> None:
+        """Print how one person's access ended."""
+        idp = play.organisation.idp
+        before, after = told.before["access"], told.after["access"]
+        open_before = _reach(before, _names(play))
+        self.say(f"\n[bold]{told.name} leaves {play.organisation.name}.[/bold]")
+        self.say(f"  before: {told.before['state']}, {open_before}")
+        self.say(
+            f"  {idp} sends active: false; the gateway has done it"
+            f" [bold]{told.acknowledged_ms:.1f} ms[/bold] later."
+        )
+        self.say(
+            f"  read over the API [bold]{told.proved_ms:.1f} ms[/bold] after {idp} began:"
+            f" {told.after['state']}, {_emptiness(after)}"
+        )
+        verdict = "may" if told.answer["decision"] else "may not"
+        self.say(f"  explain: {verdict} {told.question} ({told.answer['code']})")
+
+    def addresses(self, stage: Stage, base_url: str, mail_url: str) -> None:
+        """Print where everything is and what opens it."""
+        self.say(f"\n[bold]The gateway is at {base_url}[/bold]")
+        self.say(f"  mail that it sent    {mail_url}")
+        self.say(f"  API description      {base_url}/api/v1/openapi.json")
+        self.note(f"  operator key         {stage.operator_key}")
+        for each in stage.organisations:
+            self.say(f"[bold]{each.name}[/bold] ({each.idp}), organisation {each.id}")
+            self.note(f"  owner                {each.owner_email}  {each.owner_password}")
+            self.note(f"  API key              {each.api_key}")
+            self.note(f"  SCIM base URL        {each.scim_url(base_url)}")
+            self.note(f"  SCIM bearer token    {each.token}")
+        self.say("\nCtrl-C ends it.")
+
+
+def _names(play: Play) -> dict[str, str]:
+    """Names of chatbots and groups by id."""
+    groups = {x["id"]: x["display_name"] for x in play.admin.everything("/groups")}
+    return {**groups, **{x: name for name, x in play.organisation.chatbots.items()}}
+
+
+def _because(source: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if source["group"] is not None:
+        return f"group {names.get(source['group'], source['group'])}"
+    return str(source["origin"]).replace("_", " ")
+
+
+def _reach(access: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if access["standing"] is not None:
+        return f"nothing ({access['standing']})"
+    if access["scope"] == "all":
+        if not access["ceiling"]:
+            return "nothing"
+        return f"every chatbot, {_sections(access['ceiling'])}"
+    parts = (
+        f"{names.get(chatbot, chatbot)} ({_sections(levels)})"
+        for chatbot, levels in access["chatbots"].items()
+    )
+    return "; ".join(parts) or "no chatbot"
+
+
+def _sections(levels: Mapping[str, str]) -> str:
+    if len(set(levels.values())) == 1 and len(levels) == 8:
+        return f"all sections: {next(iter(levels.values()))}"
+    return ", ".join(f"{section}: {level}" for section, level in levels.items())
+
+
+def _emptiness(access: Mapping[str, Any]) -> str:
+    left: Iterable[str] = (
+        name for name in ("org_atoms", "ceiling", "bot_atoms", "chatbots") if access[name]
+    )
+    return f"still there: {', '.join(left)}" if any(access[x] for x in _PARTS) else "access empty"
+
+
+_PARTS = ("org_atoms", "ceiling", "bot_atoms", "chatbots")
