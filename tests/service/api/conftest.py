@@ -1,0 +1,47 @@
+"""The whole application in process, with two organisations."""
+
+import pytest
+
+from gateway.app import Gateway, create_app
+from gateway.settings import Settings
+from gateway.storage.unit_of_work import Work
+from tests.factories import House, house
+from tests.service.api import callers
+from tests.service.api.callers import Caller
+
+
+@pytest.fixture
+def settings(database: str) -> Settings:
+    return Settings(base_url="http://localhost", database_url=database)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def gateway(settings: Settings, work: Work) -> Gateway:
+    return create_app(settings, work)
+
+
+@pytest.fixture
+def acme(work: Work) -> House:
+    return house(work, "acme")
+
+
+@pytest.fixture
+def globex(work: Work) -> House:
+    return house(work, "globex")
+
+
+@pytest.fixture
+def operator(gateway: Gateway) -> Caller:
+    return callers.operator(gateway)
+
+
+@pytest.fixture
+def owner(gateway: Gateway, acme: House) -> Caller:
+    """Acme's owner, by API key."""
+    return callers.owner(gateway, acme)
+
+
+@pytest.fixture
+def stranger(gateway: Gateway) -> Caller:
+    """Somebody without any key."""
+    return Caller(gateway, None)

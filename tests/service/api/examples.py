@@ -1,0 +1,127 @@
+"""For every endpoint a request that would succeed, and one thing of each kind to ask for."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from gateway.api import ENDPOINTS
+from gateway.api.endpoint import Endpoint
+from gateway.services import (
+    chatbots,
+    conversations,
+    domains,
+    keys,
+    mapping,
+    scim_tokens,
+    teams,
+)
+from gateway.storage.unit_of_work import UnitOfWork, Work
+from tests.factories import OPERATOR, House, provision, provision_group
+from tests.service.api.callers import role_id
+
+Things = dict[str, UUID]
+"""Name of a path's id → a thing of the organisation."""
+
+
+def things(work: Work, house: House) -> Things:
+    """Make one of everything in an organisation, and say which."""
+    user = provision(work, house, f"ann@{house.connection.name.lower()}.test")
+    group = provision_group(work, house, "Support", user.id)
+    assert user.member_id is not None
+
+    def furnish(uow: UnitOfWork) -> Things:
+        bot = chatbots.create(uow, "Shop")
+        team = teams.create(uow, "Agents")
+        role = role_id(uow, "viewer")
+        rule = mapping.create_rule(
+            uow, house.connection.id, group.id, "role", role_id=role, priority=1
+        )
+        return {
+            "organisation": house.organisation_id,
+            "chatbot": bot,
+            "connection": house.connection.id,
+            "token": scim_tokens.issue(uow, house.connection.id, "Okta").id,
+            "group": group.id,
+            "rule": rule,
+            "role": role,
+            "member": user.member_id or UUID(int=0),
+            "successor": house.successor_id,
+            "team": team,
+            "conversation": conversations.create(uow, bot, "Hello"),
+            "domain": domains.claim(uow, f"{bot.hex}.test"),
+            "key": keys.create(uow, "Key", ["org.read"], role_id=role).id,
+        }
+
+    return work.run(house.organisation_id, OPERATOR, furnish)
+
+
+BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
+    "NewOrganisation": lambda _: {
+        "slug": "initech",
+        "name": "Initech",
+        "preset": "five_role",
+        "owner_email": "bill@initech.test",
+        "owner_name": "Bill",
+    },
+    "OrganisationChange": lambda _: {"name": "Renamed"},
+    "SubscriptionChange": lambda _: {"seat_limit": 500},
+    "NewChatbot": lambda _: {"name": "Another"},
+    "ChatbotChange": lambda _: {"name": "Renamed"},
+    "NewConnection": lambda x: {"name": "Entra", "successor_id": str(x["successor"])},
+    "ConnectionChange": lambda x: {"name": "Renamed", "successor_id": str(x["successor"])},
+    "NewToken": lambda _: {"name": "Second"},
+    "Rotation": lambda _: {"overlap_seconds": 60},
+    "NewRule": lambda x: {
+        "connection_id": str(x["connection"]),
+        "group_id": str(x["group"]),
+        "kind": "role",
+        "role_id": str(x["role"]),
+        "priority": 7,
+    },
+    "RuleChange": lambda x: {"priority": 9, "role_id": str(x["role"])},
+    "MemberChange": lambda x: {"role_id": str(x["role"])},
+    "NewTeam": lambda _: {"name": "Others"},
+    "Seat": lambda x: {"member_id": str(x["successor"])},
+    "NewConversation": lambda x: {
+        "chatbot_id": str(x["chatbot"]),
+        "subject": "Help",
+        "team_id": str(x["team"]),
+    },
+    "Assignment": lambda x: {"member_id": str(x["successor"])},
+    "Claim": lambda _: {"name": "claimed.test"},
+    "NewKey": lambda x: {
+        "name": "Another",
+        "scopes": ["apikeys.manage"],
+        "member_id": str(x["successor"]),
+    },
+}
+"""Model of a body → one that is sound."""
+
+QUERIES: dict[str, Callable[[Things], dict[str, str]]] = {
+    "members.explain": lambda x: {"action": "analytics.read", "chatbot": str(x["chatbot"])},
+    "members.listing": lambda x: {"role": str(x["role"]), "connection": str(x["connection"])},
+    "groups.listing": lambda x: {"connection": str(x["connection"])},
+    "mapping_rules.listing": lambda x: {"connection": str(x["connection"])},
+    "audit.listing": lambda x: {"target": str(x["member"])},
+}
+"""Operation → parameters that name things."""
+
+
+def body_of(endpoint: Endpoint, known: Things) -> dict[str, Any] | None:
+    """A sound body, where the endpoint takes one."""
+    return None if endpoint.body is None else BODIES[endpoint.body.__name__](known)
+
+
+def query_of(endpoint: Endpoint, known: Things) -> dict[str, str]:
+    """Parameters that name things."""
+    return QUERIES.get(endpoint.operation, lambda _: {})(known)
+
+
+def path_of(endpoint: Endpoint, ids: Things) -> str:
+    """The endpoint's path with these ids."""
+    return endpoint.path.format(**{name: ids[name] for name in endpoint.ids})
+
+
+def by_operation(name: str) -> Endpoint:
+    """The endpoint of an operation."""
+    return next(each for each in ENDPOINTS if each.operation == name)
