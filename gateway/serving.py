@@ -28,10 +28,10 @@ POLL = 0.2
 """Seconds until a process notices that it should stop."""
 
 EARLY = 2.0
-"""A process that dies within so many seconds of its start died of its start."""
+"""A process that ends itself with an error so many seconds after its start cannot start."""
 
-EARLY_DEATHS = 5
-"""So many of them in a row, and the server gives up."""
+EARLY_ENDS = 5
+"""So many of them in a row, and the server gives up; one that is killed is always replaced."""
 
 BODY_ROOM = 16
 """Bodies up to so many times the limit are read, to be refused in the protocol's own form."""
@@ -78,7 +78,7 @@ class Supervisor:
     processes: int
     is_orphan: Callable[[], bool] = lambda: False
     _alive: dict[int, float] = field(default_factory=dict)
-    _early_deaths: int = 0
+    _early_ends: int = 0
     _lifeline: tuple[int, int] = field(default_factory=os.pipe)
 
     def run(self) -> None:
@@ -129,8 +129,9 @@ class Supervisor:
     def _replace_dead(self) -> None:
         for pid, status in _reaped():
             lived = time.monotonic() - self._alive.pop(pid, 0.0)
-            self._early_deaths = self._early_deaths + 1 if lived < EARLY else 0
-            if self._early_deaths >= EARLY_DEATHS:
+            failed = status > 0 and lived < EARLY
+            self._early_ends = self._early_ends + 1 if failed else 0
+            if self._early_ends >= EARLY_ENDS:
                 raise StartFailed("The server's processes die as soon as they start.")
             _log.error("a process died and is replaced", pid=pid, status=status)
             self._start()

@@ -128,6 +128,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
 class Catcher:
     """The two sockets of the mailbox, listening from the start."""
 
+    mailbox: Mailbox
     smtp: SMTPServer
     page: ThreadingHTTPServer
 
@@ -138,6 +139,7 @@ class Catcher:
         conversation = type("KeptConversation", (Conversation,), {"mailbox": mailbox})
         page = type("KeptPage", (Page,), {"mailbox": mailbox})
         return cls(
+            mailbox,
             SMTPServer(("127.0.0.1", 0), conversation),
             ThreadingHTTPServer(("127.0.0.1", 0), page),
         )
