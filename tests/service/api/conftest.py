@@ -12,7 +12,7 @@ from tests.service.api.callers import Caller
 
 @pytest.fixture
 def settings(database: str) -> Settings:
-    return Settings(base_url="http://localhost", database_url=database)  # type: ignore[arg-type]
+    return Settings(base_url="http://localhost", database_url=database)
 
 
 @pytest.fixture

@@ -114,7 +114,8 @@ def body_of(endpoint: Endpoint, known: Things) -> dict[str, Any] | None:
 
 def query_of(endpoint: Endpoint, known: Things) -> dict[str, str]:
     """Parameters that name things."""
-    return QUERIES.get(endpoint.operation, lambda _: {})(known)
+    wanted = QUERIES.get(endpoint.operation)
+    return {} if wanted is None else wanted(known)
 
 
 def path_of(endpoint: Endpoint, ids: Things) -> str:
