@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     max_body: ByteSize = ByteSize(1024 * 1024)
     """Largest request body that is read, for example `1MiB`; a larger one is answered 413."""
 
+    scim_max_body: ByteSize = ByteSize(10 * 1000 * 1000)
+    """Largest body of a SCIM request, for example `10MB`; a larger one is answered 413."""
+
     trusted_proxy: str | None = None
     """Address of the proxy in front whose `X-Forwarded-For` and `X-Forwarded-Proto` are
     believed."""

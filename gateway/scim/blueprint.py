@@ -1,0 +1,215 @@
+"""The blueprint at /scim/v2/{connection}: HTTP in, HTTP out, every refusal in SCIM's form."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Request, Response, request
+from scim2_models import PayloadTooLargeException, SCIMException
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from gateway.domain.errors import GatewayError
+from gateway.domain.identity import Context
+from gateway.logs import logger
+from gateway.scim import auth, bulk
+from gateway.scim.answers import Answer, Asked, Turn
+from gateway.scim.bodies import decode
+from gateway.scim.dialects import Dialect, Reading, chosen, detect
+from gateway.scim.engine import Engine, Operation, Target
+from gateway.scim.errors import Refusal, refusal_of, unexpected
+from gateway.services import connections
+from gateway.services.scim_tokens import Authenticated
+from gateway.services.uses import Uses
+from gateway.settings import Settings
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import Work
+
+PREFIX = "/scim/v2"
+MEDIA_TYPE = "application/scim+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+WITH_BODY = frozenset(
+    {
+        Operation.create,
+        Operation.replace,
+        Operation.patch,
+        Operation.search_with_body,
+        Operation.bulk,
+    }
+)
+REQUEST_ID = "gateway.request_id"
+_log = logger("scim")
+
+
+class UnsupportedMediaType(SCIMException):
+    """The body is not said to be JSON (RFC 7644 §3.8)."""
+
+    status = 415
+    _default_detail = "A body is application/scim+json."
+
+
+def blueprint(work: Work, settings: Settings, uses: Uses) -> Blueprint:
+    """Return the blueprint that serves every connection of the installation."""
+    desk = Desk(work, Engine(), settings, uses)
+    bp = Blueprint("scim", __name__, url_prefix=PREFIX)
+    for number, rule in enumerate(("", "/", "/<path:rest>")):
+        bp.add_url_rule(
+            rule,
+            endpoint=f"scim_{number}",
+            view_func=desk.serve,
+            methods=list(METHODS),
+            provide_automatic_options=False,
+            # A base URL entered with a slash at its end makes //Users: no redirect for that.
+            merge_slashes=False,
+        )
+    return bp
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where requests arrive and answers leave."""
+
+    work: Work
+    engine: Engine
+    settings: Settings
+    uses: Uses
+
+    def serve(self, rest: str = "") -> Response:
+        """Answer one request, whatever it is."""
+        connection, _, path = rest.partition("/")
+        media_type = MEDIA_TYPE
+        try:
+            who = self._authenticated(connection)
+            answer, dialect = self._answered(who, path)
+            media_type = _media_type(request, dialect)
+            return _sent(answer, media_type)
+        except (GatewayError, SCIMException) as refused:
+            return _refused(refusal_of(refused), media_type)
+        except ClientDisconnected:
+            raise
+        except Exception as bug:
+            _log.error("unexpected", operation=request.method, exc_info=bug)
+            return _refused(unexpected(_request_id()), media_type)
+
+    def _authenticated(self, connection: str) -> Authenticated:
+        header = request.headers.get("Authorization")
+        now = self.work.clock()
+        with self.work.platform() as database:
+            who = auth.authenticate(database, now, connection, header)
+        own = who.connection
+        self.uses.note(t.scim_tokens, own.organisation_id, who.token_id, now)
+        return who
+
+    def _answered(self, who: Authenticated, path: str) -> tuple[Answer, Dialect]:
+        method = "GET" if request.method == "HEAD" else request.method
+        target = self.engine.route(method, path)
+        raw = self._body(target)
+        body = decode(raw) if raw is not None else None
+        detected = detect(request.headers.get("User-Agent"), body)
+        own = who.connection
+        reading = Reading(chosen(own.dialect, detected, own.detected_dialect))
+        turn = Turn(self.work, self.engine, who, self._asked(target, method, who, body, reading))
+        started = time.perf_counter()
+        try:
+            if target.operation is Operation.bulk:
+                return bulk.answer(turn, len(raw or b"")), reading.dialect
+            return turn.answer(), reading.dialect
+        finally:
+            self._remember(turn, detected, time.perf_counter() - started)
+
+    def _body(self, target: Target) -> bytes | None:
+        """Return the body of a request that has one.
+
+        :raises SCIMException: 413 above the limit, 415 where it is said to be no JSON.
+        """
+        if target.operation not in WITH_BODY:
+            return None
+        limit = int(self.settings.scim_max_body)
+        request.max_content_length = limit
+        try:
+            raw = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            raise PayloadTooLargeException(detail=f"A body has at most {limit} bytes.") from None
+        if not _is_json(request.mimetype):
+            raise UnsupportedMediaType
+        return raw
+
+    def _asked(
+        self, target: Target, method: str, who: Authenticated, body: Any, reading: Reading
+    ) -> Asked:
+        headers = request.headers
+        return Asked(
+            target=target,
+            method=method,
+            base=f"{self.settings.origin}{PREFIX}/{who.connection.id}",
+            secret=auth.bearer(headers.get("Authorization")),
+            query=_query(request.args),
+            body=body,
+            if_match=headers.get("If-Match"),
+            if_none_match=headers.get("If-None-Match"),
+            reading=reading,
+            context=Context(
+                request_id=_request_id(),
+                ip=request.remote_addr,
+                user_agent=headers.get("User-Agent"),
+                connection_id=who.connection.id,
+            ),
+        )
+
+    def _remember(self, turn: Turn, detected: Dialect | None, seconds: float) -> None:
+        """Log how the request was understood; keep whose dialect the connection speaks."""
+        own = turn.connection
+        _log.info(
+            "scim",
+            connection=str(own.id),
+            operation=turn.asked.target.operation.value,
+            dialect=turn.reading.dialect.name,
+            deviations=dict(turn.reading.deviations) or None,
+            ms=round(seconds * 1000, 1),
+        )
+        if detected is None or detected.name == own.detected_dialect:
+            return
+        name = detected.name
+        self.work.run_unlocked(
+            own.organisation_id,
+            turn.actor,
+            lambda uow: connections.notice_dialect(uow, own.id, name),
+            turn.asked.context,
+        )
+
+
+def _query(arguments: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): arguments[name] for name in arguments}
+
+
+def _request_id() -> str:
+    return str(request.environ.get(REQUEST_ID, ""))
+
+
+def _is_json(mimetype: str) -> bool:
+    """Whether a media type is JSON; none at all counts as JSON (RFC 7644 §3.8)."""
+    return not mimetype or mimetype == "application/json" or mimetype.endswith("+json")
+
+
+def _media_type(asked: Request, dialect: Dialect) -> str:
+    """Return application/json to those who want nothing else, or whose dialect wants it."""
+    accepted = asked.headers.get("Accept", "")
+    if "application/json" in accepted and MEDIA_TYPE not in accepted:
+        return "application/json"
+    return dialect.media_type
+
+
+def _sent(answer: Answer, media_type: str) -> Response:
+    response = Response(answer.body, status=answer.status)
+    response.headers["Cache-Control"] = "no-store"
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    if answer.body is None:
+        response.headers.pop("Content-Type", None)
+    else:
+        response.headers["Content-Type"] = media_type
+    return response
+
+
+def _refused(refusal: Refusal, media_type: str) -> Response:
+    return _sent(Answer(refusal.status, refusal.body, refusal.headers), media_type)

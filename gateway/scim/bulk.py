@@ -1,0 +1,138 @@
+"""Bulk requests (RFC 7644 §3.7): one unit of work, one savepoint for each operation."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scim2_models import (
+    BulkOperation,
+    InvalidSyntaxException,
+    InvalidValueException,
+    PayloadTooLargeException,
+    SCIMException,
+)
+from sqlalchemy.exc import DBAPIError
+
+from gateway.domain.errors import GatewayError, Refused
+from gateway.logs import logger
+from gateway.scim import auth, engine
+from gateway.scim.answers import Answer, Turn
+from gateway.scim.bodies import require_message
+from gateway.scim.changes import Done, perform, understand
+from gateway.scim.engine import BulkPlan, BulkStep, Operation, kind_at
+from gateway.scim.errors import Refusal, refusal_of, unexpected
+from gateway.scim.models import MAX_BULK_BYTES, MAX_OPERATIONS
+from gateway.scim.places import parsed_id
+from gateway.scim.rendering import etag, location
+from gateway.storage.unit_of_work import UnitOfWork
+
+BULK_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+RESPONSE_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+METHODS = {
+    "POST": Operation.create,
+    "PUT": Operation.replace,
+    "PATCH": Operation.patch,
+    "DELETE": Operation.delete,
+}
+_METHOD = {each.value: each for each in BulkOperation.Method}
+STATUS = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
+Entry = BulkOperation[Any]
+_log = logger("scim")
+
+
+def answer(turn: Turn, size: int) -> Answer:
+    """Run the operations of a bulk request and return their outcomes, in the order asked.
+
+    :raises SCIMException: too large, or not a bulk request.
+    """
+    if size > MAX_BULK_BYTES:
+        raise PayloadTooLargeException(detail=f"maxPayloadSize is {MAX_BULK_BYTES} bytes.")
+    message = require_message(BULK_SCHEMA, turn.asked.body, turn.reading)
+    listed = message.get("operations")
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise InvalidSyntaxException(detail="'Operations' lists objects.")
+    if len(listed) > MAX_OPERATIONS:
+        raise PayloadTooLargeException(detail=f"maxOperations is {MAX_OPERATIONS}.")
+    stop = message.get("failonerrors")
+    if stop is not None and (not isinstance(stop, int) or isinstance(stop, bool) or stop < 1):
+        raise InvalidValueException(detail="'failOnErrors' is a whole number from 1.")
+    entries = [_entry(each) for each in listed]
+
+    def verb(uow: UnitOfWork) -> list[dict[str, Any]]:
+        # Planned anew in each attempt: a plan remembers what it has created.
+        planned = engine.plan(entries, stop)
+        for step in planned:
+            outcome, done = _run(turn, uow, planned, step)
+            planned.record(step, outcome, done)  # type: ignore[arg-type]
+        return [_spelled(each) for each in planned.outcomes()]
+
+    outcomes = turn.work.run(turn.connection.organisation_id, turn.actor, verb, turn.asked.context)
+    return Answer(200, json.dumps({"schemas": [RESPONSE_SCHEMA], "Operations": outcomes}))
+
+
+def _entry(raw: Mapping[str, Any]) -> Entry:
+    fields = {key.lower(): value for key, value in raw.items()}
+    method = fields.get("method")
+    return BulkOperation.model_construct(
+        method=_METHOD.get(method.upper()) if isinstance(method, str) else None,
+        bulk_id=fields.get("bulkid") if isinstance(fields.get("bulkid"), str) else None,
+        path=fields.get("path") if isinstance(fields.get("path"), str) else None,
+        version=fields.get("version") if isinstance(fields.get("version"), str) else None,
+        data=fields.get("data"),
+    )
+
+
+def _run(
+    turn: Turn, uow: UnitOfWork, planned: BulkPlan, step: BulkStep
+) -> tuple[dict[str, Any], Done | None]:
+    entry: Entry = planned.operation(step)
+    outcome: dict[str, Any] = {"method": entry.method, "bulk_id": entry.bulk_id}
+    try:
+        entry = planned.resolve(step)
+        if entry.method != "POST":
+            outcome["location"] = f"{turn.asked.base}/{str(entry.path or '').strip('/')}"
+        kind, done = _performed(turn, uow, entry)
+    except DBAPIError:
+        # A conflict or a lost connection: the whole unit is tried again, or fails.
+        raise
+    except (GatewayError, SCIMException) as refused:
+        return _failed(outcome, refusal_of(refused)), None
+    except Exception as bug:
+        _log.error("unexpected", operation="bulk", exc_info=bug)
+        return _failed(outcome, unexpected(turn.asked.context.request_id)), None
+    if isinstance(done, Refused):
+        return _failed(outcome, refusal_of(done.error)), None
+    outcome["status"] = STATUS[str(entry.method)]
+    if done is not None:
+        outcome["location"] = location(turn.asked.base, kind, done.id)
+        outcome["version"] = etag(done.version)
+    return outcome, done
+
+
+def _performed(turn: Turn, uow: UnitOfWork, entry: Entry) -> tuple[str, Done | Refused | None]:
+    method = str(entry.method)
+    if method not in METHODS or not entry.path:
+        raise InvalidValueException(detail="An operation has a method and a path.")
+    target = turn.engine.route(method, entry.path)
+    if target.endpoint is None or target.me or target.operation is not METHODS[method]:
+        raise InvalidValueException(detail="A path names a resource type or a resource.")
+    if method == "POST" and entry.bulk_id is None:
+        raise InvalidValueException(detail="A POST has a bulkId.")
+    kind = kind_at(target.endpoint)
+    auth.require(turn.scopes, kind, write=True)
+    resource_id = parsed_id(target.resource_id) if target.resource_id else None
+    change = understand(kind, method, resource_id, entry.data, turn.reading)
+    judged = engine.conditions(entry.version, None)
+    with uow.savepoint():
+        done = perform(uow, turn.connection, change, judged.check if judged else None)
+    return kind, done
+
+
+def _failed(outcome: dict[str, Any], refusal: Refusal) -> dict[str, Any]:
+    return {**outcome, "status": refusal.status, "response": json.loads(refusal.body)}
+
+
+def _spelled(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"bulk_id": "bulkId"}
+    said = {names.get(name, name): value for name, value in outcome.items() if value is not None}
+    return {**said, "status": str(outcome["status"])}

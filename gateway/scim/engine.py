@@ -1,0 +1,125 @@
+"""What scim2-server does for us: routes, discovery, conditions, Bulk's order, sealed cursors.
+
+**Invariant:** besides `storage`, no other module knows that library.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scim2_models import BulkOperation, NotFoundException, Resource, ScimProvider
+from scim2_server.bulk import BulkPlan, BulkStep
+from scim2_server.conditions import Conditions
+from scim2_server.cursor import Cursors
+from scim2_server.responses import ScimResponse
+from scim2_server.routing import Operation, Target, match
+from scim2_server.service import ScimService
+
+from gateway.scim.models import CURSOR_LIFE, provider
+
+KINDS = {"users": "User", "groups": "Group"}
+PLACES = {
+    "service_provider_config": "/ServiceProviderConfig",
+    "resource_types": "/ResourceTypes",
+    "resource_type": "/ResourceTypes",
+    "schemas": "/Schemas",
+    "schema": "/Schemas",
+}
+"""The discovery endpoints, by the operation that reads them."""
+
+MOST_KNOWN = 10_000
+"""Discovery answers that a process keeps; they never change."""
+__all__ = ["BulkPlan", "BulkStep", "Conditions", "Engine", "Operation", "Target", "kind_at"]
+
+
+class _Service(ScimService):
+    def service_provider_config(self, location: str, query: Mapping[str, str]) -> ScimResponse:
+        """RFC 7644 §4 wants no 403 here; Entra and others send every query they know."""
+        return super().service_provider_config(
+            location, {k: v for k, v in query.items() if k != "filter"}
+        )
+
+
+class Engine:
+    """The protocol's machinery, made once for all connections."""
+
+    def __init__(self) -> None:
+        self.provider: ScimProvider = provider()
+        # Cursors are sealed per token (`seal`); the service itself never seals any.
+        self._service = _Service(self.provider, secret="unused")  # noqa: S106
+        self._known: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
+
+    def route(self, method: str, path: str) -> Target:
+        """Return what a request is about.
+
+        :raises SCIMException: 404 for an unknown path, 405 with the allowed methods.
+        """
+        target = match(method, path)
+        if target.endpoint is not None:
+            kind_at(target.endpoint)
+        return target
+
+    def discover(
+        self, base: str, target: Target, query: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
+        """Return the body and headers of a discovery endpoint (RFC 7644 §4).
+
+        :raises SCIMException: no such resource type or schema, or a filter where none is.
+        """
+        name = target.operation.value
+        key = (base, f"{name} {target.resource_id}")
+        if "filter" not in query and key in self._known:
+            return self._known[key]
+        asked = (target.resource_id,) if target.resource_id is not None else ()
+        with self.provider:
+            answer = getattr(self._service, name)(f"{base}{PLACES[name]}", *asked, query)
+        found = (json.dumps(answer.body, ensure_ascii=False), answer.headers)
+        if len(self._known) < MOST_KNOWN:
+            self._known[key] = found
+        return found
+
+
+def kind_at(endpoint: str) -> str:
+    """Return the resource type that an endpoint serves.
+
+    :raises NotFoundException: none is served there.
+    """
+    kind = KINDS.get(endpoint.lower())
+    if kind is None:
+        raise NotFoundException(detail=f"No SCIM endpoint at '/{endpoint}'.")
+    return kind
+
+
+def conditions(if_match: str | None, if_none_match: str | None) -> Conditions | None:
+    """Return the conditions of a request (RFC 7644 §3.14), None where it has none."""
+    if not if_match and not if_none_match:
+        return None
+    return Conditions(if_match=if_match, if_none_match=if_none_match)
+
+
+def plan(operations: list[BulkOperation[Resource[Any]]], fail_on_errors: int | None) -> BulkPlan:
+    """Return the order in which operations run, and the bulkIds between them (§3.7.2)."""
+    return BulkPlan(operations, fail_on_errors)
+
+
+def seal(secret: str, query: Mapping[str, Any], count: int, position: Any) -> str | None:
+    """Return a cursor that opens for this token, query and page size only."""
+    if position is None:
+        return None
+    return Cursors(secret).seal(_digest(query), count, position)
+
+
+def unseal(secret: str, query: Mapping[str, Any], count: int, cursor: str) -> Any:
+    """Return the position that a cursor holds; an empty cursor is the beginning.
+
+    :raises SCIMException: another token's, another query's, another page size, or too old.
+    """
+    if not cursor:
+        return None
+    return Cursors(secret).open(cursor, _digest(query), count, CURSOR_LIFE)
+
+
+def _digest(query: Mapping[str, Any]) -> str:
+    canonical = json.dumps(query, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()[:32]

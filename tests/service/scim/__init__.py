@@ -1,0 +1,1 @@
+"""SCIM against real databases."""
