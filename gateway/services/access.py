@@ -1,7 +1,7 @@
 """Effective access read from rows: now from the stored document, at any instant from intervals."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -129,7 +129,9 @@ def of_rows(
     managed = [member.id for member in members if member.managed_by]
     groups = _groups(uow, managed, at) if managed else {}
     rules = _rules(uow, {g for found in groups.values() for g in found}, at)
-    role_grants, chatbot_grants = _grants(uow, ids, at)
+    # What hands gave a managed member is kept and ignored, so it need not be read.
+    by_hand = [m.id for m in members if not _decides(connections, m.managed_by)]
+    role_grants, chatbot_grants = _grants(uow, by_hand, at)
     seats = _seats(uow, ids, at)
     return {
         member.id: AccessFacts(
@@ -144,6 +146,10 @@ def of_rows(
         )
         for member in members
     }
+
+
+def _decides(connections: Mapping[UUID, ConnectionFacts], connection_id: UUID | None) -> bool:
+    return connection_id is not None and connections[connection_id].live
 
 
 def of_newcomer(
@@ -256,6 +262,8 @@ def _grants(
 ) -> tuple[dict[UUID, list[RoleGrant]], dict[UUID, list[ChatbotGrant]]]:
     g = t.grants
     when = at or uow.now
+    if not ids:
+        return defaultdict(list), defaultdict(list)
     query = uow.own(g).where(g.c.member_id.in_(ids), held_at(g, when)).order_by(g.c.id)
     roles: dict[UUID, list[RoleGrant]] = defaultdict(list)
     chatbots: dict[UUID, list[ChatbotGrant]] = defaultdict(list)

@@ -10,7 +10,7 @@ from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 NAME_LIMIT = 100
 
@@ -36,7 +36,7 @@ def create(uow: UnitOfWork, name: str, owner_id: UUID | None = None) -> UUID:
     return chatbot_id
 
 
-def get(uow: UnitOfWork, chatbot_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, chatbot_id: UUID) -> Record:
     """Return a chatbot.
 
     :raises NotFound: absent, deleted or another organisation's.

@@ -1,10 +1,9 @@
 """SCIM connections: an identity provider that may provision this organisation."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from gateway.domain import acting as rules
 from gateway.domain.connections import SETTINGS, Connection
@@ -18,7 +17,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.services import access, acting, managed, scim_tokens, terms
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 PEOPLE_AFTER_DELETION = ("keep_members", "deactivate_members")
 
@@ -166,7 +165,7 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
     uow.record(Fact("connection.deleted", (_target(connection_id, row.name),)))
 
 
-def _load(uow: UnitOfWork, connection_id: UUID) -> Row[Any]:
+def _load(uow: UnitOfWork, connection_id: UUID) -> Record:
     row = uow.load(t.connections, connection_id, noun="SCIM connection")
     if row.state == "deleted":
         raise NotFound("No such SCIM connection.")

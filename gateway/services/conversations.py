@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, select
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.services import access, chatbots
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 OPEN_STATES = ("open", "snoozed")
 
@@ -36,7 +36,7 @@ def create(uow: UnitOfWork, chatbot_id: UUID, subject: str, team_id: UUID | None
     return conversation_id
 
 
-def get(uow: UnitOfWork, conversation_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, conversation_id: UUID) -> Record:
     """Return a conversation.
 
     :raises NotFound: absent, or another organisation's.
@@ -90,11 +90,9 @@ def return_to_queue(
 
     The original waiting time stays, and the previous assignee is on record.
     """
-    c = t.conversations.c
-    wanted = uow.own(t.conversations).where(c.assignee_id == member_id, c.state.in_(OPEN_STATES))
+    rows = uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
     if chatbots_lost is not None:
-        wanted = wanted.where(c.chatbot_id.in_(chatbots_lost))
-    rows = uow.all(wanted.order_by(c.id))
+        rows = [row for row in rows if row.chatbot_id in chatbots_lost]
     for row in rows:
         uow.update(
             t.conversations,
@@ -114,15 +112,21 @@ def return_to_queue(
     return len(rows)
 
 
+_ASSIGNED = (
+    select(t.conversations)
+    .where(
+        t.conversations.c.organisation_id == bindparam("organisation"),
+        t.conversations.c.assignee_id == bindparam("member"),
+        t.conversations.c.state != "closed",
+    )
+    .order_by(t.conversations.c.id)
+)
+
+
 def assigned_chatbots(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
     """Return the chatbots in which a member has open conversations."""
-    c = t.conversations.c
-    rows = uow.all(
-        uow.own(t.conversations, c.chatbot_id)
-        .where(c.assignee_id == member_id, c.state.in_(OPEN_STATES))
-        .distinct()
-    )
-    return [row.chatbot_id for row in rows]
+    rows = uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
+    return sorted({row.chatbot_id for row in rows})
 
 
 def listing(uow: UnitOfWork, *, queued: bool | None = None) -> Sequence[Row[Any]]:

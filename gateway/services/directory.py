@@ -1,9 +1,10 @@
 """Users of a connection's directory: SCIM's verbs on what an identity provider said of people."""
 
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_
+from sqlalchemy import bindparam, select, union
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser, UserRecord
@@ -71,7 +72,7 @@ def update_user(
     active = before.active if record.active is None else record.active
     if _says_the_same(before, record, active=active):
         return stored_user(before)
-    _require_free_keys(uow, connection, record, user_id)
+    _require_free_keys(uow, connection, record, before)
     refused = _follow_active(uow, connection, before, active=active)
     if refused is not None:
         return refused
@@ -103,17 +104,19 @@ def delete_user(
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
     if before.member_id is not None:
-        refusal = provisioning.remove(uow, connection, before.member_id)
+        refusal = provisioning.refuses_to_go(uow, connection, before.member_id)
         if refusal is not None:
             return Refused(refusal)
     directory_groups.leave_all(uow, connection, user_id)
+    if before.member_id is not None:
+        provisioning.remove(uow, before.member_id)
     uow.update(USERS, _key(before), deleted_at=uow.now, active=False)
     _count(uow, connection, -1)
     uow.record(Fact("directory.user_deleted", _targets(before, before.user_name)))
     return None
 
 
-def require_version(before: Row[Any], expected: int | None) -> None:
+def require_version(before: Any, expected: int | None) -> None:
     """Refuse a change that was decided on another version.
 
     :raises PreconditionFailed: the stored version is not the expected one.
@@ -122,7 +125,7 @@ def require_version(before: Row[Any], expected: int | None) -> None:
         raise PreconditionFailed("The resource has changed since it was read.")
 
 
-def stored_user(row: Row[Any]) -> StoredUser:
+def stored_user(row: Any) -> StoredUser:
     """Return the user that a row of the directory holds."""
     return StoredUser(
         id=row.id,
@@ -138,14 +141,9 @@ def stored_user(row: Row[Any]) -> StoredUser:
     )
 
 
-def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Row[Any]:
-    c = USERS.c
-    row = uow.one(
-        uow.own(USERS).where(
-            c.connection_id == connection.id, c.id == user_id, c.deleted_at.is_(None)
-        )
-    )
-    if row is None:
+def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Any:
+    row = uow.find(USERS, connection_id=connection.id, id=user_id)
+    if row is None or row.deleted_at is not None:
         raise NotFound("No such user.")
     return row
 
@@ -153,42 +151,49 @@ def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Row[Any]:
 def _known(
     uow: UnitOfWork, connection: Connection, record: UserRecord
 ) -> tuple[Known | None, Known | None]:
-    c = USERS.c
-    same = c.user_name_key == fold(record.user_name)
-    if record.external_id is not None:
-        same = or_(same, c.external_id == record.external_id)
-    rows = uow.all(
-        uow.own(USERS, c.id, c.user_name_key, c.external_id, c.active).where(
-            c.connection_id == connection.id, c.deleted_at.is_(None), same
-        )
-    )
+    """Return who has the record's externalId, and who its userName."""
+    name_key = fold(record.user_name)
+    keys = {"organisation": uow.organisation_id, "connection": connection.id, "name": name_key}
+    if record.external_id is None:
+        rows = uow.all(_WITH_NAME, **keys)
+    else:
+        rows = uow.all(_WITH_EITHER, **keys, external=record.external_id)
     by_external = by_name = None
     for row in rows:
         known = Known(row.id, row.external_id, row.active)
         if record.external_id is not None and row.external_id == record.external_id:
             by_external = known
-        if row.user_name_key == fold(record.user_name):
+        if row.user_name_key == name_key:
             by_name = known
     return by_external, by_name
 
 
+_HERE = select(USERS.c.id, USERS.c.user_name_key, USERS.c.external_id, USERS.c.active).where(
+    USERS.c.organisation_id == bindparam("organisation"),
+    USERS.c.connection_id == bindparam("connection"),
+    USERS.c.deleted_at.is_(None),
+)
+_WITH_NAME = _HERE.where(USERS.c.user_name_key == bindparam("name"))
+# Two index look-ups: an OR of both columns would scan one of the indexes.
+_WITH_EITHER = union(_WITH_NAME, _HERE.where(USERS.c.external_id == bindparam("external")))
+
+
 def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> StoredUser:
     member_id = provisioning.enrol(uow, connection, record)
-    user_id = uow.new_id()
-    uow.insert(
-        USERS,
-        id=user_id,
-        connection_id=connection.id,
-        member_id=member_id,
-        version=1,
-        created_at=uow.now,
-        deleted_at=None,
+    row = {
+        "id": uow.new_id(),
+        "connection_id": connection.id,
+        "member_id": member_id,
+        "version": 1,
+        "created_at": uow.now,
+        "deleted_at": None,
         **_columns(uow, record, active=record.active is not False),
-    )
-    _insert_emails(uow, connection, user_id, record)
+    }
+    uow.insert(USERS, **row)
+    user = stored_user(SimpleNamespace(**row))
+    _insert_emails(uow, connection, user.id, record)
     _count(uow, connection, 1)
-    user = find_user(uow, connection, user_id)
-    targets = [Target("directory_user", str(user_id), record.user_name)]
+    targets = [Target("directory_user", str(user.id), record.user_name)]
     if member_id is not None:
         targets.append(Target("member", str(member_id)))
     after = {"active": user.active, "connection": str(connection.id)}
@@ -208,7 +213,7 @@ def _restore(
 
 
 def _follow_active(
-    uow: UnitOfWork, connection: Connection, before: Row[Any], *, active: bool
+    uow: UnitOfWork, connection: Connection, before: Any, *, active: bool
 ) -> Refused | None:
     if before.member_id is None or active == before.active:
         return None
@@ -220,7 +225,7 @@ def _follow_active(
 
 
 def _follow_profile(
-    uow: UnitOfWork, connection: Connection, before: Row[Any], record: UserRecord
+    uow: UnitOfWork, connection: Connection, before: Any, record: UserRecord
 ) -> None:
     member = uow.load(t.members, before.member_id)
     if member.managed_by == connection.id and member.state != MemberState.REMOVED:
@@ -230,22 +235,23 @@ def _follow_profile(
 def _write(
     uow: UnitOfWork,
     connection: Connection,
-    before: Row[Any],
+    before: Any,
     record: UserRecord,
     *,
     active: bool,
 ) -> None:
     columns = _columns(uow, record, active=active)
     uow.update(USERS, _key(before), version=before.version + 1, **columns)
-    e = t.directory_emails.c
-    uow.apply(
-        t.directory_emails.delete().where(
-            e.organisation_id == uow.organisation_id,
-            e.connection_id == connection.id,
-            e.user_id == before.id,
+    if before.search.get("emails") != record.search.get("emails"):
+        e = t.directory_emails.c
+        uow.apply(
+            t.directory_emails.delete().where(
+                e.organisation_id == uow.organisation_id,
+                e.connection_id == connection.id,
+                e.user_id == before.id,
+            )
         )
-    )
-    _insert_emails(uow, connection, before.id, record)
+        _insert_emails(uow, connection, before.id, record)
 
 
 def _columns(uow: UnitOfWork, record: UserRecord, *, active: bool) -> dict[str, Any]:
@@ -279,16 +285,19 @@ def _insert_emails(
     )
 
 
-def _says_the_same(before: Row[Any], record: UserRecord, *, active: bool) -> bool:
+def _says_the_same(before: Any, record: UserRecord, *, active: bool) -> bool:
     present = (before.document, before.active, before.user_name, before.external_id)
     return present == (record.document, active, record.user_name, record.external_id)
 
 
 def _require_free_keys(
-    uow: UnitOfWork, connection: Connection, record: UserRecord, user_id: UUID
+    uow: UnitOfWork, connection: Connection, record: UserRecord, before: Any
 ) -> None:
+    same_name = fold(record.user_name) == before.user_name_key
+    if same_name and record.external_id in (before.external_id, None):
+        return
     for known in _known(uow, connection, record):
-        if known is not None and known.id != user_id:
+        if known is not None and known.id != before.id:
             raise AlreadyExists(
                 f"Another user has this userName or externalId: {known.id}.", id=str(known.id)
             )
@@ -303,11 +312,11 @@ def _is_removed(uow: UnitOfWork, member_id: UUID) -> bool:
     return MemberState(state) is MemberState.REMOVED
 
 
-def _key(row: Row[Any]) -> dict[str, object]:
+def _key(row: Any) -> dict[str, object]:
     return {"connection_id": row.connection_id, "id": row.id}
 
 
-def _targets(row: Row[Any], user_name: str) -> tuple[Target, ...]:
+def _targets(row: Any, user_name: str) -> tuple[Target, ...]:
     user = Target("directory_user", str(row.id), user_name)
     if row.member_id is None:
         return (user,)

@@ -1,10 +1,12 @@
 """Groups of a connection's directory; a change of members is a delta of intervals."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import GroupRecord, MemberDelta, StoredGroup
@@ -13,7 +15,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
 from gateway.services import attention, funnel, mapping
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 from gateway.storage.writes import Plus
 
 GROUPS = t.directory_groups
@@ -42,7 +44,8 @@ def create_group(
     """
     _require_free_name(uow, connection, record)
     group_id = uow.new_id()
-    joined = _live_users(uow, connection, members)
+    joined = [row.id for row in _named(uow, connection, group_id, members)]
+    _note_unknown(uow, connection, frozenset(members) - set(joined))
     uow.insert(
         GROUPS,
         id=group_id,
@@ -53,7 +56,7 @@ def create_group(
         deleted_at=None,
         **_columns(uow, record),
     )
-    _open(uow, connection, group_id, joined)
+    _open(uow, connection, group_id, sorted(joined))
     _count(uow, connection, 1)
     uow.record(
         Fact(
@@ -84,21 +87,21 @@ def update_group(
     renamed = record is not None and _differs(before, record)
     if renamed and record is not None:
         _require_free_name(uow, connection, record, except_for=group_id)
-    joined, left = _effective(uow, connection, group_id, delta)
-    if not (renamed or joined or left):
+    move = _moved(uow, connection, group_id, delta)
+    if not (renamed or move):
         return stored_group(before)
     uow.update(
         GROUPS,
         {"connection_id": connection.id, "id": group_id},
         version=before.version + 1,
-        member_count=before.member_count + len(joined) - len(left),
+        member_count=before.member_count + len(move.joined) - len(move.left),
         **(_columns(uow, record) if record is not None else {"last_modified": uow.now}),
     )
-    _close(uow, connection, group_id, left)
-    _open(uow, connection, group_id, joined)
-    _record_update(uow, before, record if renamed else None, joined, left)
-    if joined or left:
-        _follow(uow, connection, group_id, [*joined, *left])
+    _close(uow, connection, group_id, move.left)
+    _open(uow, connection, group_id, move.joined)
+    _record_update(uow, before, record if renamed else None, move)
+    if move and mapping.names_group(uow, group_id):
+        funnel.recompute(uow, move.members)
     return find_group(uow, connection, group_id)
 
 
@@ -146,16 +149,33 @@ def delete_group(
 
 
 def leave_all(uow: UnitOfWork, connection: Connection, user_id: UUID) -> None:
-    """Take a deleted user out of every group; the caller has ended the membership."""
-    s = SEATS.c
-    mine = uow.own(SEATS, s.group_id).where(
-        s.connection_id == connection.id, s.user_id == user_id, s.valid_to.is_(None)
+    """Take a user out of every group; the caller derives the access afterwards."""
+    g, s = GROUPS.c, SEATS.c
+    mine = (
+        uow.own(GROUPS, g.id, g.display_name, g.version, g.member_count)
+        .join(
+            SEATS,
+            (s.organisation_id == g.organisation_id)
+            & (s.connection_id == g.connection_id)
+            & (s.group_id == g.id),
+        )
+        .where(s.connection_id == connection.id, s.user_id == user_id, s.valid_to.is_(None))
+        .order_by(g.id)
     )
-    for row in uow.all(mine.order_by(s.group_id)):
-        update_group(uow, connection, row.group_id, None, MemberDelta(remove=frozenset({user_id})))
+    for group in uow.all(mine):
+        uow.update(
+            GROUPS,
+            {"connection_id": connection.id, "id": group.id},
+            version=group.version + 1,
+            member_count=group.member_count - 1,
+            last_modified=uow.now,
+        )
+        _record_update(uow, group, None, _Move({}, {user_id: None}))
+    here = {"connection_id": connection.id, "user_id": user_id, "valid_to": None}
+    uow.update(SEATS, here, valid_to=uow.now)
 
 
-def stored_group(row: Row[Any]) -> StoredGroup:
+def stored_group(row: Record) -> StoredGroup:
     """Return the group that a row of the directory holds."""
     return StoredGroup(
         id=row.id,
@@ -170,58 +190,115 @@ def stored_group(row: Row[Any]) -> StoredGroup:
     )
 
 
-def _load(uow: UnitOfWork, connection: Connection, group_id: UUID) -> Row[Any]:
-    c = GROUPS.c
-    row = uow.one(
-        uow.own(GROUPS).where(
-            c.connection_id == connection.id, c.id == group_id, c.deleted_at.is_(None)
-        )
-    )
-    if row is None:
+def _load(uow: UnitOfWork, connection: Connection, group_id: UUID) -> Record:
+    row = uow.find(GROUPS, connection_id=connection.id, id=group_id)
+    if row is None or row.deleted_at is not None:
         raise NotFound("No such group.")
     return row
 
 
-def _effective(
-    uow: UnitOfWork, connection: Connection, group_id: UUID, delta: MemberDelta
-) -> tuple[list[UUID], list[UUID]]:
-    """Return who really joins and who really leaves."""
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Who really joins and who really leaves: directory user → the member behind it."""
+
+    joined: Mapping[UUID, UUID | None]
+    left: Mapping[UUID, UUID | None]
+
+    def __bool__(self) -> bool:
+        return bool(self.joined or self.left)
+
+    @property
+    def members(self) -> list[UUID]:
+        return [x for x in (*self.joined.values(), *self.left.values()) if x is not None]
+
+
+def _moved(uow: UnitOfWork, connection: Connection, group_id: UUID, delta: MemberDelta) -> _Move:
+    """Return what changes; those already where they should be are not touched."""
     if not delta:
-        return [], []
+        return _Move({}, {})
     named = delta.add | delta.remove
-    present = _present(uow, connection, group_id, None if delta.replace else named)
-    joined = _live_users(uow, connection, delta.add - present)
-    left = present - delta.add if delta.replace else present & delta.remove
-    return joined, sorted(left)
+    people = {row.id: row for row in _named(uow, connection, group_id, named)}
+    joined = {
+        user_id: people[user_id].member_id
+        for user_id in sorted(delta.add & people.keys())
+        if not people[user_id].inside
+    }
+    left = {
+        user_id: people[user_id].member_id
+        for user_id in sorted(delta.remove & people.keys())
+        if people[user_id].inside
+    }
+    if delta.replace:
+        left = {
+            user_id: member_id
+            for user_id, member_id in _everybody(uow, connection, group_id).items()
+            if user_id not in delta.add
+        }
+    _note_unknown(uow, connection, delta.add - people.keys())
+    return _Move(joined, left)
 
 
-def _present(
-    uow: UnitOfWork, connection: Connection, group_id: UUID, among: Collection[UUID] | None
-) -> frozenset[UUID]:
-    s = SEATS.c
-    here = uow.own(SEATS, s.user_id).where(
-        s.connection_id == connection.id, s.group_id == group_id, s.valid_to.is_(None)
+def _named(
+    uow: UnitOfWork, connection: Connection, group_id: UUID, ids: Collection[UUID]
+) -> list[Record]:
+    """Return the live users among these, and whether each is in the group."""
+    keys = {
+        "organisation": uow.organisation_id,
+        "connection": connection.id,
+        "group": group_id,
+    }
+    return [row for chunk in _chunks(ids) for row in uow.all(_NAMED, **keys, ids=chunk)]
+
+
+def _everybody(uow: UnitOfWork, connection: Connection, group_id: UUID) -> dict[UUID, UUID | None]:
+    u, s = t.directory_users.c, SEATS.c
+    rows = uow.all(
+        select(s.user_id, u.member_id)
+        .join_from(SEATS, t.directory_users, _SAME_USER)
+        .where(
+            s.organisation_id == uow.organisation_id,
+            s.connection_id == connection.id,
+            s.group_id == group_id,
+            s.valid_to.is_(None),
+        )
+        .order_by(s.user_id)
     )
-    if among is None:
-        return frozenset(row.user_id for row in uow.all(here))
-    return frozenset(
-        row.user_id for chunk in _chunks(among) for row in uow.all(here.where(s.user_id.in_(chunk)))
-    )
+    return {row.user_id: row.member_id for row in rows}
 
 
-def _live_users(uow: UnitOfWork, connection: Connection, wanted: Collection[UUID]) -> list[UUID]:
-    """Return those that are live users of the connection; the others are noted, not stored."""
-    u = t.directory_users.c
-    live = uow.own(t.directory_users, u.id).where(
-        u.connection_id == connection.id, u.deleted_at.is_(None)
+_SAME_USER = (
+    (SEATS.c.organisation_id == t.directory_users.c.organisation_id)
+    & (SEATS.c.connection_id == t.directory_users.c.connection_id)
+    & (SEATS.c.user_id == t.directory_users.c.id)
+)
+_NAMED = (
+    select(
+        t.directory_users.c.id,
+        t.directory_users.c.member_id,
+        SEATS.c.user_id.is_not(None).label("inside"),
     )
-    known = {row.id for chunk in _chunks(wanted) for row in uow.all(live.where(u.id.in_(chunk)))}
-    for unknown in sorted(set(wanted) - known)[:10]:
+    .join_from(
+        t.directory_users,
+        SEATS,
+        _SAME_USER & (SEATS.c.group_id == bindparam("group")) & SEATS.c.valid_to.is_(None),
+        isouter=True,
+    )
+    .where(
+        t.directory_users.c.organisation_id == bindparam("organisation"),
+        t.directory_users.c.connection_id == bindparam("connection"),
+        t.directory_users.c.deleted_at.is_(None),
+        t.directory_users.c.id.in_(bindparam("ids", expanding=True)),
+    )
+)
+
+
+def _note_unknown(uow: UnitOfWork, connection: Connection, ids: Collection[UUID]) -> None:
+    """Tell the admin of ids that name no live user; the first ten of a request suffice."""
+    for unknown in sorted(ids)[:10]:
         attention.note(uow, connection.id, "unknown_member", str(unknown), {})
-    return sorted(known)
 
 
-def _open(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Sequence[UUID]) -> None:
+def _open(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Collection[UUID]) -> None:
     uow.insert_all(
         SEATS,
         [
@@ -236,7 +313,13 @@ def _open(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Sequen
     )
 
 
-def _close(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Sequence[UUID]) -> None:
+def _close(
+    uow: UnitOfWork, connection: Connection, group_id: UUID, users: Collection[UUID]
+) -> None:
+    if len(users) == 1:
+        only = {"connection_id": connection.id, "group_id": group_id, "valid_to": None}
+        uow.update(SEATS, {**only, "user_id": next(iter(users))}, valid_to=uow.now)
+        return
     s = SEATS.c
     for chunk in _chunks(users):
         uow.apply(
@@ -252,24 +335,6 @@ def _close(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Seque
         )
 
 
-def _follow(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Sequence[UUID]) -> None:
-    """Derive the access of those who moved, if a rule names the group."""
-    if not mapping.names_group(uow, group_id):
-        return
-    u = t.directory_users.c
-    moved = uow.own(t.directory_users, u.member_id).where(
-        u.connection_id == connection.id, u.member_id.is_not(None)
-    )
-    funnel.recompute(
-        uow,
-        [
-            row.member_id
-            for chunk in _chunks(users)
-            for row in uow.all(moved.where(u.id.in_(chunk)))
-        ],
-    )
-
-
 def _columns(uow: UnitOfWork, record: GroupRecord) -> dict[str, Any]:
     return {
         "display_name": record.display_name,
@@ -281,7 +346,7 @@ def _columns(uow: UnitOfWork, record: GroupRecord) -> dict[str, Any]:
     }
 
 
-def _differs(before: Row[Any], record: GroupRecord) -> bool:
+def _differs(before: Record, record: GroupRecord) -> bool:
     return (before.display_name, before.external_id, before.document) != (
         record.display_name,
         record.external_id,
@@ -307,11 +372,7 @@ def _require_free_name(
 
 
 def _record_update(
-    uow: UnitOfWork,
-    before: Row[Any],
-    record: GroupRecord | None,
-    joined: Sequence[UUID],
-    left: Sequence[UUID],
+    uow: UnitOfWork, before: Record, record: GroupRecord | None, move: _Move
 ) -> None:
     name = before.display_name if record is None else record.display_name
     target = _target(before.id, name)
@@ -324,12 +385,12 @@ def _record_update(
                 after={"display_name": record.display_name, "external_id": record.external_id},
             )
         )
-    if joined or left:
+    if move:
         after = {
-            "added": [str(x) for x in joined[:TOLD]],
-            "removed": [str(x) for x in left[:TOLD]],
-            "added_count": len(joined),
-            "removed_count": len(left),
+            "added": [str(x) for x in islice(move.joined, TOLD)],
+            "removed": [str(x) for x in islice(move.left, TOLD)],
+            "added_count": len(move.joined),
+            "removed_count": len(move.left),
         }
         uow.record(Fact("directory.group_members_changed", (target,), after=after))
 

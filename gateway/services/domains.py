@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from gateway.domain.errors import AlreadyExists, InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -30,7 +30,7 @@ def normalise(name: str) -> str:
     return ascii_name
 
 
-def get(uow: UnitOfWork, domain_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, domain_id: UUID) -> Record:
     """Return a domain.
 
     :raises NotFound: absent, or another organisation's.

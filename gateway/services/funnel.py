@@ -65,7 +65,10 @@ def first_access(
 
 
 def _recompute_chunk(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
-    rows = uow.all(uow.own(t.members).where(t.members.c.id.in_(ids)))
+    if len(ids) == 1:
+        rows: Sequence[Any] = [uow.load(t.members, ids[0])]
+    else:
+        rows = uow.all(uow.own(t.members).where(t.members.c.id.in_(ids)))
     facts = access.of_rows(uow, rows)
     changed = 0
     for row in rows:
@@ -111,6 +114,8 @@ def _return_lost_conversations(uow: UnitOfWork, row: Any, now: Access) -> None:
         return
     if now.suspended is not None and now.standing is None:
         return  # An expired subscription is renewed without anybody losing their conversations.
+    if now.standing in _ENDED:
+        return  # Whoever closed all of it has returned them already.
     lost = [
         chatbot_id
         for chatbot_id in conversations.assigned_chatbots(uow, row.id)
@@ -118,6 +123,9 @@ def _return_lost_conversations(uow: UnitOfWork, row: Any, now: Access) -> None:
     ]
     if lost:
         conversations.return_to_queue(uow, row.id, "access_lost", lost)
+
+
+_ENDED = frozenset({"member_inactive", "on_hold", "contained"})
 
 
 def _writing(document: Mapping[str, Any]) -> tuple[object, ...]:

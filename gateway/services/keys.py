@@ -40,7 +40,7 @@ from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
 from gateway.services import access, acting
 from gateway.services.secrets import Issued, digest_secret, new_secret
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 OPERATOR_PREFIX = "gwo"
 KEY_PREFIX = "gwk"
@@ -206,7 +206,7 @@ def revoke(uow: UnitOfWork, key_id: UUID) -> None:
     _record(uow, "api_key.revoked", key_id, row.name, row.member_id)
 
 
-def get(uow: UnitOfWork, key_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, key_id: UUID) -> Record:
     """Return a key of this organisation, dead or alive."""
     return uow.load(t.api_keys, key_id, noun="API key")
 

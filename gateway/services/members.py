@@ -1,21 +1,20 @@
 """Members of an organisation: everything that joining, resting and leaving means."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_
+from sqlalchemy import bindparam, or_, select
 
 from gateway.domain.access import RoleGrant
 from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotFound
 from gateway.domain.events import Fact, Target
-from gateway.domain.memberships import TRANSITIONS, MemberState
+from gateway.domain.memberships import MemberState, require_transition
 from gateway.domain.plans import Cause, Outcome
 from gateway.domain.sources import GrantSource
 from gateway.domain.text import fold
 from gateway.services import acting, chatbots, funnel, offboarding, ownership, seats, teams, terms
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ def _role_grant(uow: UnitOfWork, role_id: UUID, source: str) -> RoleGrant:
     )
 
 
-def get(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, member_id: UUID) -> Record:
     """Return a member, removed ones too.
 
     :raises NotFound: absent, or another organisation's.
@@ -93,7 +92,7 @@ def get(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
     return uow.load(t.members, member_id)
 
 
-def get_present(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
+def get_present(uow: UnitOfWork, member_id: UUID) -> Record:
     """Return a member that is not removed.
 
     :raises NotFound: absent, removed or another organisation's.
@@ -325,11 +324,7 @@ def rename(uow: UnitOfWork, member_id: UUID, display_name: str, email: str | Non
 
 def promote_waiting(uow: UnitOfWork) -> None:
     """Give free seats to those who wait, the longest first."""
-    m = t.members.c
-    waiting = (
-        uow.own(t.members).where(m.state == MemberState.WAITLISTED).order_by(m.created_at, m.id)
-    )
-    while (member := uow.one(waiting.limit(1))) is not None:
+    while (member := uow.one(_WAITING, organisation=uow.organisation_id)) is not None:
         if seats.ask(uow, Cause.WAITLIST, "waitlist").outcome is not Outcome.ADMITTED:
             return
         _move(uow, member, MemberState.ACTIVE)
@@ -337,10 +332,20 @@ def promote_waiting(uow: UnitOfWork) -> None:
         funnel.recompute(uow, [member.id])
 
 
-def _move(uow: UnitOfWork, member: Row[Any], state: MemberState, **values: object) -> None:
+_WAITING = (
+    select(t.members)
+    .where(
+        t.members.c.organisation_id == bindparam("organisation"),
+        t.members.c.state == str(MemberState.WAITLISTED),
+    )
+    .order_by(t.members.c.created_at, t.members.c.id)
+    .limit(1)
+)
+
+
+def _move(uow: UnitOfWork, member: Record, state: MemberState, **values: object) -> None:
     before = MemberState(member.state)
-    if state not in TRANSITIONS[before]:
-        raise InvalidRequest(f"A {before} member cannot become {state}.")
+    require_transition(before, state)
     uow.change(t.member_versions, member, state=state, **values)
     owner = member.owner_of_record
     seats.follow(uow, (before, owner), (state, owner))
@@ -354,11 +359,11 @@ def _heir(uow: UnitOfWork) -> UUID | None:
 
 
 def _record(
-    uow: UnitOfWork, member: Row[Any], action: str, state: MemberState, reason: str | None = None
+    uow: UnitOfWork, member: Record, action: str, state: MemberState, reason: str | None = None
 ) -> None:
     after = {"state": str(state)} | ({"reason": reason} if reason else {})
     uow.record(Fact(action, (_target(member),), before={"state": str(member.state)}, after=after))
 
 
-def _target(member: Row[Any]) -> Target:
+def _target(member: Record) -> Target:
     return Target("member", str(member.id), member.display_name)

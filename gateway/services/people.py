@@ -4,7 +4,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.text import fold
@@ -44,11 +44,13 @@ _NOBODYS = _HASHER.hash("nobody's password, hashed at start so that absence take
 
 def find(uow: UnitOfWork, email: str) -> UUID | None:
     """Return the person whose sign-in address this is; confined persons are not found."""
-    p = t.persons.c
-    found: UUID | None = uow.scalar(
-        select(p.id).where(p.email_key == fold(email), p.confined_to.is_(None))
-    )
+    found: UUID | None = uow.scalar(_BY_EMAIL, email_key=fold(email))
     return found
+
+
+_BY_EMAIL = select(t.persons.c.id).where(
+    t.persons.c.email_key == bindparam("email_key"), t.persons.c.confined_to.is_(None)
+)
 
 
 def create(
@@ -61,16 +63,15 @@ def create(
 ) -> UUID:
     """Make a person; a confined one can be proved by this organisation's connections only."""
     person_id = uow.new_id()
-    uow.execute(
-        insert(t.persons).values(
-            id=person_id,
-            email=email,
-            email_key=fold(email) if email else None,
-            email_verified=False,
-            display_name=display_name,
-            password_hash=password_hash,
-            confined_to=uow.organisation_id if confined else None,
-            created_at=uow.now,
-        )
+    uow.insert(
+        t.persons,
+        id=person_id,
+        email=email,
+        email_key=fold(email) if email else None,
+        email_verified=False,
+        display_name=display_name,
+        password_hash=password_hash,
+        confined_to=uow.organisation_id if confined else None,
+        created_at=uow.now,
     )
     return person_id

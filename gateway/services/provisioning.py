@@ -1,5 +1,6 @@
 """What an identity provider's word about a user does to the membership behind it."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import and_, select
@@ -14,7 +15,6 @@ from gateway.domain.memberships import (
     DeactivatedBy,
     Going,
     LastOwnerPolicy,
-    MemberOutcome,
     MemberState,
     Ownership,
     on_scim_active,
@@ -33,33 +33,50 @@ def enrol(uow: UnitOfWork, connection: Connection, record: UserRecord) -> UUID |
 
     :raises SeatLimitReached: no seat, and no waiting list.
     """
-    person_id, member_id, who = _acquaintance(uow, connection, record)
-    outcome = on_scim_joining(who)
+    known = _known(uow, connection, record)
+    outcome = on_scim_joining(known.who)
     if outcome.attention:
         attention.note(uow, connection.id, outcome.attention, record.user_name, {})
     if outcome.joining is How.NO_MEMBER:
         return None
-    if member_id is not None and outcome.joining in (How.ADOPTED, How.ADOPTED_DEACTIVATED):
-        return _adopt(uow, connection, member_id, record)
-    return _join(uow, connection, record, outcome, person_id)
+    if known.member_id and outcome.joining in (How.ADOPTED, How.ADOPTED_DEACTIVATED):
+        return _adopt(uow, connection, known.member_id, record)
+    return _join(uow, connection, record, known, needs_seat=outcome.needs_seat)
+
+
+def refuses_to_go(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
+    """Return the refusal where the last owner is contained; let the successor follow elsewhere.
+
+    Without a refusal the member may be deactivated or removed.
+    """
+    member = uow.load(t.members, member_id)
+    if not member.owner_of_record:
+        return None
+    going = on_scim_going(
+        MemberState(member.state),
+        Ownership(member.owner_of_record, 0 if ownership.is_last(uow, member) else 1),
+        LastOwnerPolicy(connection.last_owner),
+        ownership.fit_successor(uow, connection),
+    )
+    if going is Going.CONTAIN:
+        return ownership.contain(uow, member)
+    if going is Going.SUCCEED and connection.successor_id is not None:
+        ownership.make_owner(uow, uow.load(t.members, connection.successor_id), "succession")
+    return None
 
 
 def deactivate(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
     """Take the member's access away; return the refusal where the last owner is contained."""
-    if (refusal := _go(uow, connection, member_id)) is not None:
-        return refusal
-    if uow.load(t.members, member_id).state != MemberState.REMOVED:
+    refusal = refuses_to_go(uow, connection, member_id)
+    if refusal is None and uow.load(t.members, member_id).state != MemberState.REMOVED:
         members.deactivate(uow, member_id, by=DeactivatedBy.IDP)
-    return None
+    return refusal
 
 
-def remove(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
-    """End the membership; return the refusal where the last owner is contained."""
-    if (refusal := _go(uow, connection, member_id)) is not None:
-        return refusal
+def remove(uow: UnitOfWork, member_id: UUID) -> None:
+    """End the membership, unless somebody ended it before."""
     if uow.load(t.members, member_id).state != MemberState.REMOVED:
         members.remove(uow, member_id, "deprovisioned")
-    return None
 
 
 def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: str) -> None:
@@ -78,30 +95,26 @@ def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: 
         members.reactivate(uow, member_id, overage=connection.seat_overage)
 
 
-def _go(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
-    member = uow.load(t.members, member_id)
-    others = 0 if ownership.is_last(uow, member) else 1
-    going = on_scim_going(
-        MemberState(member.state),
-        Ownership(member.owner_of_record, others),
-        LastOwnerPolicy(connection.last_owner),
-        ownership.fit_successor(uow, connection),
-    )
-    if going is Going.CONTAIN:
-        return ownership.contain(uow, member)
-    if going is Going.SUCCEED and connection.successor_id is not None:
-        ownership.make_owner(uow, uow.load(t.members, connection.successor_id), "succession")
-    return None
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who lives at the address already, as far as this organisation may know."""
+
+    who: Acquaintance
+    person_id: UUID | None = None
+    member_id: UUID | None = None
+    confined: bool = False
 
 
-def _acquaintance(
-    uow: UnitOfWork, connection: Connection, record: UserRecord
-) -> tuple[UUID | None, UUID | None, Acquaintance]:
-    """Return the person and member with this address, looked for only in a proved domain."""
-    proved = domains.is_proved(uow, record.email)
-    person_id = people.find(uow, record.email) if proved and record.email else None
+_STRANGER = Acquaintance(in_verified_domain=False, known=False)
+
+
+def _known(uow: UnitOfWork, connection: Connection, record: UserRecord) -> _Known:
+    """Look for the person with this address, in a proved domain only."""
+    if not domains.is_proved(uow, record.email):
+        return _Known(_STRANGER, confined=True)
+    person_id = people.find(uow, record.email) if record.email else None
     if person_id is None:
-        return None, None, Acquaintance(in_verified_domain=proved, known=False)
+        return _Known(Acquaintance(in_verified_domain=True, known=False))
     m, c = t.members.c, t.connections.c
     row = uow.one(
         select(m.id, m.state, m.managed_by, c.state.label("connection_state"))
@@ -118,43 +131,39 @@ def _acquaintance(
         )
     )
     if row is None:
-        return person_id, None, Acquaintance(in_verified_domain=True, known=True)
+        return _Known(Acquaintance(in_verified_domain=True, known=True), person_id)
     managed = row.managed_by is not None and row.connection_state == "active"
     if managed and row.managed_by == connection.id:
         # A second user of this connection with the address of the first is somebody else.
         attention.note(uow, connection.id, "email_shared", record.user_name, {})
-        return None, None, Acquaintance(in_verified_domain=False, known=False)
+        return _Known(_STRANGER, confined=True)
     who = Acquaintance(
         in_verified_domain=True,
         known=True,
         state=MemberState(row.state),
         managed_elsewhere=managed,
     )
-    return person_id, row.id, who
+    return _Known(who, person_id, row.id)
 
 
 def _join(
     uow: UnitOfWork,
     connection: Connection,
     record: UserRecord,
-    outcome: MemberOutcome,
-    person_id: UUID | None,
+    known: _Known,
+    *,
+    needs_seat: bool,
 ) -> UUID:
     state = MemberState.ACTIVE
     if record.active is False:
         state = MemberState.DEACTIVATED
-    elif outcome.needs_seat:
+    elif needs_seat:
         admission = seats.ask(uow, Cause.SCIM, connection.seat_overage)
         if admission.outcome is Outcome.WAITLISTED:
             state = MemberState.WAITLISTED
-    if person_id is None:
-        person_id = people.create(
-            uow,
-            email=record.email,
-            display_name=record.display_name,
-            confined=not domains.is_proved(uow, record.email)
-            or people.find(uow, record.email or "") is not None,
-        )
+    person_id = known.person_id or people.create(
+        uow, email=record.email, display_name=record.display_name, confined=known.confined
+    )
     return members.join(
         uow,
         members.Joining(

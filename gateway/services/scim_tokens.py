@@ -14,7 +14,7 @@ from gateway.domain.errors import InvalidRequest, NotFound, TokenInvalid
 from gateway.domain.events import Fact, Target
 from gateway.services.secrets import Issued, digest_secret, new_secret
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 LIVE_LIMIT = 5
 """Tokens of one connection that may be live at a time."""
@@ -184,14 +184,14 @@ def _live(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:
     )
 
 
-def _load(uow: UnitOfWork, connection_id: UUID, token_id: UUID) -> Row[Any]:
+def _load(uow: UnitOfWork, connection_id: UUID, token_id: UUID) -> Record:
     token = uow.load(t.scim_tokens, token_id, noun="token")
     if token.connection_id != connection_id:
         raise NotFound("No such token.")
     return token
 
 
-def _load_live(uow: UnitOfWork, connection_id: UUID, token_id: UUID) -> Row[Any]:
+def _load_live(uow: UnitOfWork, connection_id: UUID, token_id: UUID) -> Record:
     token = _load(uow, connection_id, token_id)
     expired = token.expires_at is not None and token.expires_at <= uow.now
     if token.revoked_at is not None or expired:

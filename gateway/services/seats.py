@@ -1,6 +1,6 @@
 """Seats: counted and given in one place, under the organisation's lock."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Admission, Cause, SeatCount, admit, require_open_for, require_seat
@@ -12,11 +12,13 @@ from gateway.storage.writes import Plus
 
 def count(uow: UnitOfWork) -> SeatCount:
     """Return who could use a seat; its cost does not grow with the organisation."""
-    o = t.organisations.c
-    row = uow.all(
-        select(o.active_members, o.active_owners).where(o.id == uow.organisation_id),
-    )[0]
+    row = uow.all(_COUNTERS, organisation=uow.organisation_id)[0]
     return SeatCount(active=row.active_members, owners=row.active_owners, pending=0)
+
+
+_COUNTERS = select(t.organisations.c.active_members, t.organisations.c.active_owners).where(
+    t.organisations.c.id == bindparam("organisation")
+)
 
 
 def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admission:
@@ -27,7 +29,10 @@ def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admis
     """
     agreed = terms.current(uow)
     require_open_for(cause, agreed.state)
-    admission = admit(cause, count(uow), agreed.seat_policy(scim_overage))
+    policy = agreed.seat_policy(scim_overage)
+    # Without a limit nobody is refused, so nobody need be counted.
+    seats = count(uow) if policy.limit is not None else SeatCount(0, 0, 0)
+    admission = admit(cause, seats, policy)
     require_seat(admission)
     return admission
 

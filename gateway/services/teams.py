@@ -12,7 +12,7 @@ from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
 from gateway.services import funnel
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 STRATEGIES = ("round_robin", "load_balanced", "manual")
 
@@ -47,7 +47,7 @@ def create(uow: UnitOfWork, name: str, strategy: str = "manual") -> UUID:
     return team_id
 
 
-def get(uow: UnitOfWork, team_id: UUID) -> Row[Any]:
+def get(uow: UnitOfWork, team_id: UUID) -> Record:
     """Return a team.
 
     :raises NotFound: absent, deleted or another organisation's.
@@ -125,7 +125,7 @@ def members(uow: UnitOfWork, team_id: UUID) -> Sequence[UUID]:
     return [row.member_id for row in rows]
 
 
-def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Row[Any] | None:
+def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Record | None:
     c = t.team_seats.c
     return uow.one(
         uow.own(t.team_seats).where(
@@ -134,14 +134,14 @@ def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Row[Any] | None:
     )
 
 
-def _close(uow: UnitOfWork, seat: Row[Any]) -> None:
+def _close(uow: UnitOfWork, seat: Record) -> None:
     key = {"team_id": seat.team_id, "member_id": seat.member_id, "valid_to": None}
     uow.update(t.team_seats, key, valid_to=uow.now)
 
 
 def _record(
     uow: UnitOfWork,
-    team: Row[Any],
+    team: Record,
     added: Sequence[UUID] = (),
     removed: Sequence[UUID] = (),
 ) -> None:

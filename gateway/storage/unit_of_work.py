@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,6 +30,16 @@ TRIES = 6
 NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
 
 
+Record = Any
+"""A row with its columns as attributes."""
+
+
+@lru_cache(maxsize=256)
+def _by_key(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    wanted = [table.c[name] == bindparam(name) for name in ("organisation_id", *names)]
+    return select(table).where(*wanted)
+
+
 @dataclass
 class UnitOfWork:
     """What every verb needs: a connection, where, who, when, and the facts so far.
@@ -44,6 +56,7 @@ class UnitOfWork:
     now: datetime
     new_id: Callable[[], UUID]
     memory: dict[str, Any] | None = None
+    _loaded: dict[tuple[Table, tuple[Any, ...]], Record | None] = field(default_factory=dict)
     _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
     _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
@@ -67,15 +80,27 @@ class UnitOfWork:
         """Start a query that can only see this organisation."""
         return select(*(columns or table.c)).where(table.c.organisation_id == self.organisation_id)
 
-    def load(self, table: Table, row_id: UUID, *, noun: str | None = None) -> Row[Any]:
-        """Return one row of this organisation.
+    def load(self, table: Table, row_id: UUID, *, noun: str | None = None) -> Record:
+        """Return one row of this organisation, as this unit's writes leave it.
 
         :raises NotFound: absent, or another organisation's: the two look the same.
         """
-        found = self.one(self.own(table).where(table.c.id == row_id))
+        found = self.find(table, id=row_id)
         if found is None:
             raise NotFound(f"No such {noun or NOUNS.get(table) or table.name.rstrip('s')}.")
         return found
+
+    def find(self, table: Table, **key: object) -> Record | None:
+        """Return the row with this key, read once and then followed through this unit's writes.
+
+        A record is not changed afterwards: an earlier one keeps showing how things were.
+        """
+        place = (table, tuple(sorted(key.items())))
+        if place not in self._loaded:
+            values = {**key, "organisation_id": self.organisation_id}
+            row = self.one(_by_key(table, tuple(key)), **values)
+            self._loaded[place] = None if row is None else SimpleNamespace(**row._mapping)
+        return self._loaded[place]
 
     def remembered(self, name: str, load: Callable[[], T]) -> T:
         """Return what `load` reads of the organisation's terms, read once per version of them.
@@ -103,17 +128,22 @@ class UnitOfWork:
 
     def insert_all(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Add rows of this organisation; each row names the same columns."""
-        own = [{"organisation_id": self.organisation_id, **row} for row in rows]
+        own: list[dict[str, Any]] = [dict(row) for row in rows]
+        if "organisation_id" in table.c:
+            own = [{"organisation_id": self.organisation_id, **row} for row in own]
         if own:
+            self._forget_absent(table)
             self._pending.add(Insert(table, own))
 
     def update(self, table: Table, key: Mapping[str, object], **values: object) -> None:
         """Set columns of this organisation's rows that match `key`."""
         own = {"organisation_id": self.organisation_id, **key}
         self._pending.add(Update(table, own, values))
+        self._follow(table, tuple(sorted(key.items())), values)
 
     def apply(self, statement: Executable) -> None:
         """Collect a data-changing statement whose result nobody needs."""
+        self._loaded.clear()
         self._pending.add(statement)
 
     def stamp(self, **values: object) -> None:
@@ -123,6 +153,7 @@ class UnitOfWork:
     def execute(self, statement: Executable) -> CursorResult[Any]:
         """Run a data-changing statement now and return its result."""
         self.wrote = True
+        self._loaded.clear()
         result = self._execute(statement, {})
         assert isinstance(result, CursorResult)  # noqa: S101 - DML has no other result
         return result
@@ -132,7 +163,7 @@ class UnitOfWork:
         self.insert(versioned.current, **values)
         self._open_interval(versioned, values["id"], values)
 
-    def change(self, versioned: t.Versioned, before: Row[Any], **values: object) -> bool:
+    def change(self, versioned: t.Versioned, before: Record, **values: object) -> bool:
         """Set columns of a current row; a changed tracked column closes and opens an interval.
 
         Returns whether anything differed from `before`; a no-op writes nothing.
@@ -178,6 +209,7 @@ class UnitOfWork:
                 self.flush()
         except BaseException:
             self.memory = None
+            self._loaded.clear()
             self._pending.clear()
             del self._facts[facts:]
             raise
@@ -197,13 +229,29 @@ class UnitOfWork:
                     self._pending.add(Insert(table, rows))
         self.flush()
 
+    def _follow(self, table: Table, key: tuple[Any, ...], values: Mapping[str, Any]) -> None:
+        """Show a write in the record at hand; forget records that it may have touched."""
+        counted = any(isinstance(value, Plus) for value in values.values())
+        for place, record in list(self._loaded.items()):
+            if place[0] is not table:
+                continue
+            if place[1] == key and record is not None and not counted:
+                self._loaded[place] = SimpleNamespace(**{**vars(record), **values})
+            elif place[1] == key or {n for n, _ in place[1]} != {n for n, _ in key}:
+                del self._loaded[place]
+
+    def _forget_absent(self, table: Table) -> None:
+        for place, record in list(self._loaded.items()):
+            if record is None and place[0] is table:
+                del self._loaded[place]
+
     def _execute(self, statement: Executable, values: dict[str, object]) -> CursorResult[Any]:
         if self._pending:
             self.flush()
         return self.connection.execute(statement, values or None)
 
     def _turn_interval(
-        self, versioned: t.Versioned, before: Row[Any], changed: Mapping[str, Any]
+        self, versioned: t.Versioned, before: Record, changed: Mapping[str, Any]
     ) -> None:
         """Close the open interval and open the next; one opened at this instant is amended."""
         open_one = {"id": before.id, "valid_to": None}
@@ -212,7 +260,8 @@ class UnitOfWork:
             self.update(versioned.history, open_one, **tracked)
             return
         self.update(versioned.history, open_one, valid_to=self.now)
-        self._open_interval(versioned, before.id, {**before._mapping, **changed})
+        tracked = {name: getattr(before, name) for name in versioned.tracked}
+        self._open_interval(versioned, before.id, {**tracked, **changed})
 
     def _open_interval(
         self, versioned: t.Versioned, row_id: object, values: Mapping[str, Any]
