@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, or_
 
-from gateway.domain.errors import PlanFeature
+from gateway.domain.errors import NotFound, PlanFeature
 from gateway.domain.events import Fact, Target
 from gateway.domain.plans import Overage, ScimOverage, SeatPolicy, SubscriptionState
 from gateway.domain.policies import check_policy
@@ -57,7 +57,10 @@ def held_at(table: Table, at: datetime | None) -> ColumnElement[bool]:
 
 
 def current(uow: UnitOfWork, at: datetime | None = None) -> Terms:
-    """Return the terms now, or as they were at an instant."""
+    """Return the terms now, or as they were at an instant.
+
+    :raises NotFound: there was no organisation yet.
+    """
     if at is None:
         return uow.remembered("terms", lambda: _load(uow, None))
     return _load(uow, at)
@@ -67,7 +70,10 @@ def _load(uow: UnitOfWork, at: datetime | None) -> Terms:
     policies = uow.all(
         uow.own(t.policies, t.policies.c.name, t.policies.c.value).where(held_at(t.policies, at))
     )
-    subscription = uow.all(uow.own(t.subscriptions).where(held_at(t.subscriptions, at)))[0]
+    subscriptions = uow.all(uow.own(t.subscriptions).where(held_at(t.subscriptions, at)))
+    if not subscriptions:
+        raise NotFound("No such member.")  # nobody was one before the organisation was
+    subscription = subscriptions[0]
     return Terms(
         policies={row.name: row.value for row in policies},
         plan=subscription.plan,
