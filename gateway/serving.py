@@ -33,7 +33,7 @@ EARLY = 2.0
 EARLY_ENDS = 5
 """So many of them in a row, and the server gives up; one that is killed is always replaced."""
 
-BODY_ROOM = 16
+BODY_ROOM = 4
 """Bodies up to so many times the limit are read, to be refused in the protocol's own form."""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -170,7 +170,7 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
         backlog=BACKLOG,
         connection_limit=1000,
         channel_timeout=60,
-        max_request_body_size=settings.max_body * BODY_ROOM,
+        max_request_body_size=max(settings.max_body, settings.scim_max_body) * BODY_ROOM,
         clear_untrusted_proxy_headers=True,
         **proxy,
     )

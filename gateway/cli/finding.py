@@ -52,7 +52,8 @@ def member(uow: UnitOfWork, name: str) -> Row[Any]:
     """
     given = as_id(name)
     if given is not None:
-        return members.get(uow, given)
+        row: Row[Any] = members.get(uow, given)
+        return row
     m = t.members.c
     fits = uow.all(uow.own(t.members).where(m.email_key == fold(name), m.state != "removed"))
     if not fits:

@@ -2,6 +2,9 @@
 
 import getpass
 
+import click
+from sqlalchemy.exc import ArgumentError
+
 from gateway import logs
 from gateway.app import build_work
 from gateway.domain.identity import Actor, ActorType
@@ -21,15 +24,26 @@ def open_settings() -> Settings:
 def open_work(settings: Settings) -> Work:
     """Return units of work on a database that has this release's schema.
 
+    Their connections are closed when the command ends.
+
     :raises StartFailed: it has another one.
+    """
+    work = open_any_work(settings)
+    if not schema.is_current(work.engines):
+        raise StartFailed("The database has not this release's schema: run `gateway migrate`.")
+    return work
+
+
+def open_any_work(settings: Settings) -> Work:
+    """Return units of work on a database of whatever schema.
+
+    :raises StartFailed: the URL names none that the product runs on.
     """
     try:
         work = build_work(settings)
-    except ValueError as error:
+    except (ValueError, ArgumentError) as error:
         raise StartFailed(f"GATEWAY_DATABASE_URL: {error}") from error
-    if not schema.is_current(work.engines):
-        work.engines.dispose()
-        raise StartFailed("The database has not this release's schema: run `gateway migrate`.")
+    click.get_current_context().call_on_close(work.engines.dispose)
     return work
 
 

@@ -4,8 +4,8 @@ import os
 
 import click
 
-from gateway.app import build_work, create_app
-from gateway.cli.opening import open_settings, open_work
+from gateway.app import create_app
+from gateway.cli.opening import open_any_work, open_settings, open_work
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.serving import StartFailed, Supervisor, listen
@@ -35,19 +35,14 @@ def serve(host: str, port: int, workers: int | None) -> None:
 def worker() -> None:
     """Send mail, seal the audit and record what time has ended, until told to stop."""
     settings = open_settings()
-    work = open_work(settings)
-    run_until_told(Worker(work, Mailer.of(settings)))
-    work.engines.dispose()
+    run_until_told(Worker(open_work(settings), Mailer.of(settings)))
 
 
 @click.command()
 def migrate() -> None:
     """Bring the database to this release's schema; one that is there is left alone."""
-    work = build_work(open_settings())
-    try:
-        before = schema.is_current(work.engines)
-        if not before:
-            schema.migrate(work.engines)
-    finally:
-        work.engines.dispose()
+    work = open_any_work(open_settings())
+    before = schema.is_current(work.engines)
+    if not before:
+        schema.migrate(work.engines)
     click.echo("The schema was current already." if before else "The schema is current now.")

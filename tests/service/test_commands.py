@@ -1,0 +1,190 @@
+"""The command line against real databases: what operators do, and how refusals read."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+from sqlalchemy import update
+
+from gateway.cli import main
+from gateway.domain.identity import SYSTEM
+from gateway.services import sealing
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import Work
+from tests import factories
+from tests.factories import House
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object on stdout."""
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+
+Gateway = Callable[..., Said]
+
+
+@pytest.fixture
+def gateway(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Gateway]:
+    """Runs a command in this process; puts the logging that it set up back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setenv("GATEWAY_BASE_URL", "https://gateway.test")
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["gateway", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Said(int(ended.value.code or 0), captured.out, captured.err)
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def acme(work: Work) -> House:
+    return factories.house(work)
+
+
+CREATE = (
+    "organisation", "create", "--slug", "globex", "--name", "Globex", "--preset", "five_role",
+    "--owner-email", "gustav@globex.test", "--owner-name", "Gustav", "--json",
+)  # fmt: skip
+
+
+def test_an_organisation_is_created_with_its_owner(gateway: Gateway, work: Work) -> None:
+    made = gateway(*CREATE).json
+    assert made["owner_password"]
+    with work.read(UUID(made["id"])) as uow:
+        assert uow.load(t.members, UUID(made["owner"])).owner_of_record
+
+
+def test_an_owner_who_has_an_account_keeps_its_password(gateway: Gateway) -> None:
+    gateway(*CREATE)
+    again = [x.replace("globex", "initech").replace("initech.test", "globex.test") for x in CREATE]
+    assert gateway(*again).json["owner_password"] is None
+
+
+def test_a_refusal_is_one_line_and_status_one(gateway: Gateway) -> None:
+    gateway(*CREATE)
+    refused = gateway(*CREATE)
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err == (
+        "gateway: An organisation is called 'globex' already. (already_exists)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("member", "explain", "x", "--organisation", "no", "--action", "org.read"), "no org"),
+        (("scim-token", "create", "--organisation", "no"), "no organisation 'no'"),
+        (("owner", "recover", "--organisation", "acme", "--to", "x@y.test"), "no member"),
+        (("domain", "verify", "x.test", "--organisation", "acme"), "add --force"),
+        (("audit", "verify", "--organisation", "00000000-0000-0000-0000-000000000001"), "no org"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    gateway: Gateway, acme: House, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert acme
+    refused = gateway(*arguments)
+    assert refused.status == 1
+    assert reason in refused.err
+
+
+def test_a_wrong_option_is_a_usage_error(gateway: Gateway) -> None:
+    assert (
+        gateway("scim-token", "create", "--organisation", "x", "--expires-in", "2 weeks").status
+        == 2
+    )
+
+
+def test_a_domain_is_proved_by_force(gateway: Gateway, acme: House) -> None:
+    proved = gateway("domain", "verify", "Acme.Example", "--organisation", "acme", "--force")
+    assert proved.out == "acme.example is proved to be acme's.\n"
+    assert acme
+
+
+def test_a_token_is_issued_rotated_and_revoked(gateway: Gateway, acme: House, work: Work) -> None:
+    at = ("--organisation", "acme", "--json")
+    issued = gateway("scim-token", "create", "--expires-in", "90d", *at).json
+    assert issued["base_url"] == f"https://gateway.test/scim/v2/{acme.connection.id}"
+    rotated = gateway("scim-token", "rotate", issued["id"], "--overlap", "1h", *at).json
+    assert rotated["token"] != issued["token"]
+    revoked = gateway("scim-token", "revoke", rotated["id"], *at).json
+    assert revoked == {"id": rotated["id"], "revoked": True}
+    with work.read(acme.organisation_id) as uow:
+        rows = uow.all(uow.own(t.scim_tokens).order_by(t.scim_tokens.c.id))
+    assert [row.revoked_at is not None for row in rows] == [False, True]
+    assert rows[0].expires_at is not None
+
+
+def test_an_operator_key_is_issued_and_revoked(gateway: Gateway) -> None:
+    issued = gateway("operator-key", "create", "--name", "Ops", "--json").json
+    assert issued["key"].startswith("gwo_")
+    assert gateway("operator-key", "revoke", issued["id"]).status == 0
+    assert gateway("operator-key", "revoke", issued["id"]).status == 1
+
+
+def test_an_explanation_for_a_person_and_for_a_script(gateway: Gateway, acme: House) -> None:
+    asked = ("member", "explain", "second@acme.test", "--organisation", "acme", "--action",
+             "members.invite")  # fmt: skip
+    told = gateway(*asked)
+    assert told.out.startswith("Sara Second may members.invite (allowed)")
+    said = gateway(*asked, "--json").json
+    assert (said["decision"], said["member"]) == (True, str(acme.successor_id))
+
+
+def test_an_earlier_instant_needs_its_offset(gateway: Gateway, acme: House) -> None:
+    asked = ("member", "explain", str(acme.owner_id), "--organisation", "acme", "--action",
+             "org.read", "--at")  # fmt: skip
+    assert gateway(*asked, "2026-01-05T12:00:00").status == 2
+    assert "No such member" in gateway(*asked, "2020-01-05T12:00:00Z").err
+
+
+def test_ownership_is_recovered(gateway: Gateway, acme: House, work: Work) -> None:
+    recovered = gateway("owner", "recover", "--organisation", "acme", "--to", "second@acme.test")
+    assert recovered.out == "Sara Second is an owner of record of acme.\n"
+    with work.read(acme.organisation_id) as uow:
+        assert uow.load(t.members, acme.successor_id).owner_of_record
+
+
+def test_the_audit_verifies_until_somebody_touches_it(
+    gateway: Gateway, acme: House, work: Work
+) -> None:
+    work.run_unlocked(acme.organisation_id, SYSTEM, sealing.seal)
+    intact = gateway("audit", "verify", "--json")
+    assert (intact.status, intact.json["intact"]) == (0, True)
+    touched = update(t.audit_events).where(t.audit_events.c.seq == 3).values(outcome="failure")
+    work.run_platform(lambda database, _: database.execute(touched))
+    broken = gateway("audit", "verify")
+    assert broken.status == 1
+    assert "BROKEN at 3" in broken.out
+
+
+def test_migrating_a_current_schema_says_so(gateway: Gateway) -> None:
+    assert gateway("migrate").out == "The schema was current already.\n"
