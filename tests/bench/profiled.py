@@ -1,0 +1,110 @@
+"""The product's server under a profiler: where a request's time goes, and which SQL it runs.
+
+`python -m tests.bench.profiled FILE PORT` serves with the settings of the environment. SIGUSR1
+forgets what was seen so far; when told to stop, it writes the report to FILE.
+"""
+
+import cProfile
+import io
+import pstats
+import signal
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from gateway import logs
+from gateway.app import Gateway, create_app
+from gateway.serving import listen, serve
+from gateway.settings import load_settings
+
+FUNCTIONS = 45
+
+
+class Statements:
+    """How often each statement ran, and how long it took."""
+
+    def __init__(self, engines: Iterable[Engine]) -> None:
+        self.seen: dict[str, list[float]] = defaultdict(list)
+        self._started = threading.local()
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", self._before)
+            event.listen(engine, "after_cursor_execute", self._after)
+            event.listen(engine, "commit", self._commit)
+
+    def _before(self, *_: Any) -> None:
+        self._started.at = time.perf_counter()
+
+    def _after(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.seen[statement].append(time.perf_counter() - self._started.at)
+
+    def _commit(self, _connection: Any) -> None:
+        self.seen["COMMIT"].append(0.0)
+
+
+class Profiled:
+    """A WSGI application of which each request runs under the profiler."""
+
+    def __init__(self, application: Gateway) -> None:
+        self._application = application
+        self.statements = Statements(
+            (application.work.engines.read, application.work.engines.write)
+        )
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.profile = cProfile.Profile()
+        self.requests = 0
+        self.seconds = 0.0
+        self.statements.seen.clear()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request; the measurement sends one at a time."""
+        started = time.perf_counter()
+        body = self.profile.runcall(self._application, environ, start_response)
+        self.seconds += time.perf_counter() - started
+        self.requests += 1
+        return body
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the application in everything else."""
+        return getattr(self._application, name)
+
+    def report(self) -> str:
+        """Return statements and functions, by cost."""
+        count = max(1, self.requests)
+        lines = [f"{self.requests} requests, {self.seconds / count * 1e6:.0f} µs each, profiled"]
+        lines += ["", "statements: times a request, µs each, text"]
+        for statement, times in sorted(self.statements.seen.items(), key=lambda x: -sum(x[1])):
+            each = sum(times) / len(times) * 1e6
+            lines.append(f"{len(times) / count:6.2f} {each:8.0f}  {' '.join(statement.split())}")
+        for order in ("tottime", "cumulative"):
+            output = io.StringIO()
+            stats = pstats.Stats(self.profile, stream=output)
+            stats.sort_stats(order).print_stats(FUNCTIONS)
+            lines += ["", output.getvalue()]
+        return "\n".join(lines)
+
+
+def main(file: str, port: str) -> None:
+    """Serve until told to stop, then write the report."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings = load_settings()
+    logs.set_up(settings.log_level, settings.log_format)
+    app: Any = Profiled(create_app(settings))
+    signal.signal(signal.SIGUSR1, lambda *_: app.forget())
+    serve(app, listen("127.0.0.1", int(port)), stop.is_set)
+    app.close()
+    Path(file).write_text(app.report())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,138 @@
+"""The bench's figures as a table, each beside its budget."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.bench.measuring import Cost, Multiple
+from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, OPERATIONS, PAGE, Budget, Yardstick
+from tests.bench.scenes import SYNC_BUDGET, Offboarding, Sync
+
+FURTHER = "each further member in one PATCH"
+PLACES = {"sqlite": 0, "postgresql": 1}
+
+
+@dataclass
+class Results:
+    """What was measured on one database, by size of the directory."""
+
+    kind: str
+    multiples: dict[int, dict[str, Multiple]] = field(default_factory=dict)
+    yardsticks: dict[int, Mapping[Yardstick, Cost]] = field(default_factory=dict)
+    syncs: dict[int, Sync] = field(default_factory=dict)
+    offboardings: dict[int, Offboarding] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[str, Budget | None, dict[int, tuple[float, float, float]]]]:
+        """Yield each operation with (CPU multiple, wall multiple, CPU milliseconds) by size."""
+        for operation in OPERATIONS:
+            found = {
+                size: (
+                    measured[operation.name].cpu,
+                    measured[operation.name].wall,
+                    measured[operation.name].own.cpu * 1000,
+                )
+                for size, measured in self.multiples.items()
+                if operation.name in measured
+            }
+            if found:
+                yield operation.name, operation.budget, found
+        further = {
+            size: _further(measured)
+            for size, measured in self.multiples.items()
+            if ONE in measured and MANY in measured
+        }
+        if further:
+            yield FURTHER, FURTHER_MEMBER, further
+
+
+def _further(measured: Mapping[str, Multiple]) -> tuple[float, float, float]:
+    one, many, rest = measured[ONE], measured[MANY], PAGE - 1
+    return (
+        (many.cpu - one.cpu) / rest,
+        (many.wall - one.wall) / rest,
+        (many.own.cpu - one.own.cpu) / rest * 1000,
+    )
+
+
+def verdict(budget: Budget | None, place: int, value: float) -> str:
+    """Say where a multiple stands against its budget."""
+    if budget is None:
+        return ""
+    if value <= budget.reach[place]:
+        return "reached"
+    return "within floor" if value <= budget.floor[place] else "ABOVE FLOOR"
+
+
+def text(results: Sequence[Results]) -> str:
+    """Return everything as Markdown; CPU and wall time are multiples of the yardstick."""
+    return "\n".join(line for each in results for line in _section(each))
+
+
+def _section(results: Results) -> Iterator[str]:
+    place, sizes = PLACES[results.kind], sorted(results.multiples)
+    yield f"\n## {results.kind}\n"
+    for size in sizes:
+        said = ", ".join(
+            f"null {kind} {cost.cpu * 1e6:.0f} µs CPU, {cost.wall * 1e6:.0f} µs wall"
+            for kind, cost in results.yardsticks[size].items()
+        )
+        yield f"{size} users: {said}."
+    yield ""
+    heads = [part for size in sizes for part in (f"CPU at {size}", "wall", "CPU ms")]
+    yield _line(["operation", "budget", *heads, "growth", "verdict"])
+    yield _line(["---"] * (len(heads) + 4))
+    for name, budget, found in results.rows():
+        cells = [
+            cell
+            for size in sizes
+            for cell in (
+                (_number(found[size][0]), _number(found[size][1]), f"{found[size][2]:.2f}")
+                if size in found
+                else ("", "", "")
+            )
+        ]
+        largest = found[max(found)][0]
+        yield _line(
+            [
+                name,
+                _budget(budget, place),
+                *cells,
+                _growth([found[size][0] for size in sizes if size in found]),
+                verdict(budget, place, largest),
+            ]
+        )
+    yield ""
+    yield from _scenes(results)
+
+
+def _scenes(results: Results) -> Iterator[str]:
+    reach, floor = SYNC_BUDGET[results.kind]
+    for size, sync in sorted(results.syncs.items()):
+        yield (
+            f"First sync beside {size} users: {sync.requests} requests, {sync.retries} retried, "
+            f"{sync.wall:.1f} s wall (to reach {reach:g} s, floor {floor:g} s), "
+            f"{sync.cpu:.1f} s CPU = {sync.cpu / sync.requests * 1000:.2f} ms a request; "
+            f"server {sync.megabytes:.0f} MB, {sync.grown:+.0f} MB meanwhile."
+        )
+    for size, gone in sorted(results.offboardings.items()):
+        yield (
+            f"Offboarding at {size} users: answered after {gone.answered * 1000:.1f} ms "
+            f"(95 %: {gone.answered_95 * 1000:.1f} ms), seen by another client after "
+            f"{gone.visible * 1000:.1f} ms; looks after the answer that still showed access: "
+            f"{gone.late}."
+        )
+
+
+def _budget(budget: Budget | None, place: int) -> str:
+    return "" if budget is None else f"{budget.reach[place]:g} (floor {budget.floor[place]:g})"
+
+
+def _growth(values: Sequence[float]) -> str:
+    return f"{values[-1] / values[0]:.2f}" if len(values) > 1 and values[0] > 0 else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 0.5 else f"{value:.2f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
