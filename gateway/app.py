@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from gateway import api
+from gateway import api, scim
 from gateway.api import problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import NotFound
@@ -102,10 +102,10 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     """Return the application with every protocol and page that this release has."""
     work = work or build_work(settings)
     app = Gateway(settings, work)
-    app.config["MAX_CONTENT_LENGTH"] = int(settings.max_body)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
+    app.register_blueprint(scim.blueprint(work, settings, app.uses))
     _add_health(app, work)
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app
