@@ -20,11 +20,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from gateway import api, scim
+from gateway import api
 from gateway.api import problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
+from gateway.scim.blueprint import blueprint as scim_blueprint
 from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import schema
@@ -105,7 +106,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
-    app.register_blueprint(scim.blueprint(work, settings, app.uses))
+    app.register_blueprint(scim_blueprint(work, settings, app.uses))
     _add_health(app, work)
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app
