@@ -26,9 +26,9 @@ from gateway.domain.errors import (
 )
 from gateway.domain.identity import Context
 from gateway.logs import logger
-from gateway.services import explaining, idempotency, keys
+from gateway.services import explaining, idempotency, principals
 from gateway.services.idempotency import Once
-from gateway.services.keys import Principal
+from gateway.services.principals import Principal
 from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import tables as t
@@ -112,7 +112,7 @@ class Dispatcher:
         bearer = secret.strip() if scheme.lower() == "bearer" else ""
         now = self.work.clock()
         with self.work.platform() as database:
-            principal = keys.authenticate(database, now, bearer)
+            principal = principals.authenticate(database, now, bearer)
         if principal.organisation_id is not None:
             self.uses.note(t.api_keys, principal.organisation_id, principal.key_id, now)
         return principal
@@ -165,13 +165,13 @@ class _Turn:
     def authorise(self, uow: UnitOfWork) -> None:
         if self.principal.is_operator:
             _require_organisation(uow)
-        self.principal = keys.timely(uow, self.principal)
+        self.principal = principals.timely(uow, self.principal)
         self._require()
         self.understood()
 
     def judge_and_change(self, uow: UnitOfWork) -> Answer | Refused:
         """Judge under the lock: what ended since the key was read no longer counts."""
-        self.principal = keys.refreshed(uow, self.principal)
+        self.principal = principals.refreshed(uow, self.principal)
         self._require()
         return self.change(uow)
 

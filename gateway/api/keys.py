@@ -11,7 +11,7 @@ from gateway.api.endpoint import ANYONE, Endpoints, holds_or_operator
 from gateway.api.models import SHOWN_ONCE, Answer, Body, Instant, Name, Page, Word
 from gateway.api.paging import Paging
 from gateway.domain import errors
-from gateway.services import keys
+from gateway.services import keys, principals
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -102,7 +102,7 @@ def me(call: Call) -> Me:
     held = None
     if principal.organisation_id is not None:
         with call.work.read(principal.organisation_id) as uow:
-            principal = keys.timely(uow, principal)
+            principal = principals.timely(uow, principal)
         held = principal.access.document() if principal.access else None
     return Me(
         type="operator" if principal.is_operator else "api_key",

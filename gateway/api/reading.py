@@ -16,6 +16,8 @@ from gateway.api.problems import Trouble, Unreadable
 Model = TypeVar("Model", bound=BaseModel)
 EMPTY_BODIES = frozenset({b"", b"{}"})
 MEDIA_TYPE = "application/json"
+MAX_BODY = 1024 * 1024
+"""Bytes of the largest body that the API has use for; the installation may allow less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def wish(endpoint: Endpoint, request: Request, max_body: int) -> Wish:
     :raises Unreadable: with each field that cannot be taken.
     :raises InvalidRequest: a cursor that this list did not give.
     """
-    raw = _raw(request, max_body)
+    raw = _raw(request, min(max_body, MAX_BODY))
     body = _body(endpoint.body, request, raw)
     given = _parameters(request)
     paging = _query(PageQuery, _take(given, PageQuery)) if endpoint.pages else None

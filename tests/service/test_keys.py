@@ -12,8 +12,8 @@ from gateway.domain import errors
 from gateway.domain.decisions import Access
 from gateway.domain.identity import Actor, ActorType
 from gateway.domain.permissions import ACTIONS
-from gateway.services import access, acting, keys, members, organisations
-from gateway.services.keys import Principal
+from gateway.services import access, acting, keys, members, organisations, principals
+from gateway.services.principals import Principal
 from gateway.services.secrets import Issued
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
@@ -38,7 +38,7 @@ def issue(
 
 def who(work: Work, secret: str) -> Principal:
     with work.platform() as database:
-        return keys.authenticate(database, work.clock(), secret)
+        return principals.authenticate(database, work.clock(), secret)
 
 
 def role(work: Work, acme: House, key: str) -> UUID:
@@ -138,7 +138,9 @@ def test_what_ended_since_a_key_was_read_no_longer_counts_in_the_unit(
     principal = who(work, issue(work, acme, member_id=acme.successor_id).secret)
     work.run(acme.organisation_id, OPERATOR, lambda uow: members.hold(uow, acme.successor_id))
     with pytest.raises(errors.TokenInvalid):
-        work.run(acme.organisation_id, principal.actor, lambda uow: keys.refreshed(uow, principal))
+        work.run(
+            acme.organisation_id, principal.actor, lambda uow: principals.refreshed(uow, principal)
+        )
 
 
 @pytest.mark.parametrize("key", ["owner", "admin", "developer", "billing", "viewer"])

@@ -1,0 +1,231 @@
+"""Principals: whom a key's secret stands for, and what that is worth at the moment."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select
+
+from gateway.domain.access import (
+    AccessFacts,
+    Derivation,
+    MemberFacts,
+    OrganisationFacts,
+    assemble,
+)
+from gateway.domain.decisions import FORMAT, Access
+from gateway.domain.errors import NotPermitted, TokenInvalid
+from gateway.domain.identity import Actor, ActorType
+from gateway.domain.mapping import Scope
+from gateway.domain.memberships import MemberState
+from gateway.domain.permissions import SECTION_ATOMS, Level
+from gateway.domain.plans import SubscriptionState
+from gateway.domain.roles import RoleDefinition
+from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
+from gateway.services import access
+from gateway.services.secrets import digest_secret
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+OPERATOR_PREFIX = "gwo"
+KEY_PREFIX = "gwk"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a live key stands for; an operator has neither organisation nor access.
+
+    A member's stored access that this release cannot read is left out until `timely` derives it.
+    """
+
+    key_id: UUID
+    name: str
+    organisation_id: UUID | None = None
+    member_id: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    access: Access | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the key is the installation's."""
+        return self.organisation_id is None
+
+    @property
+    def actor(self) -> Actor:
+        """The key as the audit names it."""
+        kind = ActorType.OPERATOR if self.is_operator else ActorType.API_KEY
+        return Actor(kind, str(self.key_id), self.name, self.member_id)
+
+    @property
+    def seen_chatbots(self) -> frozenset[UUID] | None:
+        """The chatbots that appear to it; None where all do."""
+        if self.access is None or not covers(self.scopes, "chatbot.read"):
+            return frozenset()
+        return None if self.access.sees_every_chatbot() else self.access.visible_chatbots()
+
+    def require(self, atom: str, chatbot_id: UUID | None = None) -> None:
+        """Refuse what the key's scopes leave out, or its owner's live access does not hold.
+
+        :raises NotPermitted: or another refusal of a decision, with what would change it.
+        """
+        if self.is_operator:
+            return
+        if self.access is None:
+            raise ValueError("access is not derived yet")
+        if not covers(self.scopes, atom):
+            raise NotPermitted(
+                f"This key's scopes do not include {atom}.",
+                levers=(f"Use a key with the scope {atom}.",),
+                atom=atom,
+            )
+        self.access.require(atom, chatbot_id)
+
+
+def covers(scopes: frozenset[str], atom: str) -> bool:
+    """Whether scopes name an atom; writing a section includes reading it."""
+    section, level = SECTION_ATOMS.get(atom, ("", Level.NONE))
+    return atom in scopes or (level is Level.READ and f"{section}.write" in scopes)
+
+
+def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
+    """Return whom a secret stands for, by one statement.
+
+    :raises TokenInvalid: unknown, revoked, expired, or its owner has no live membership: alike.
+    """
+    prefix, _, rest = bearer.partition("_")
+    values = {"secret": digest_secret(bearer), "now": now}
+    if rest and prefix == KEY_PREFIX:
+        row = database.execute(_BY_SECRET, values).one_or_none()
+        if row is not None:
+            return _principal(row)
+    elif rest and prefix == OPERATOR_PREFIX:
+        row = database.execute(_OPERATOR, {"secret": values["secret"]}).one_or_none()
+        if row is not None:
+            return Principal(row.id, row.name)
+    raise TokenInvalid("The key is missing or does not open anything.")
+
+
+def refreshed(uow: UnitOfWork, principal: Principal) -> Principal:
+    """Return the principal as the open unit sees it: what ended meanwhile is refused.
+
+    :raises TokenInvalid: the key or its owner is no longer live.
+    """
+    if principal.is_operator:
+        return principal
+    found = of_key(uow, principal.key_id)
+    if found is None:
+        raise TokenInvalid("The key is missing or does not open anything.")
+    return found
+
+
+def of_key(uow: UnitOfWork, key_id: UUID) -> Principal | None:
+    """Return whom a live key of this organisation stands for."""
+    row = uow.one(_BY_ID, organisation=uow.organisation_id, key=key_id, now=uow.now)
+    return None if row is None else timely(uow, _principal(row))
+
+
+def timely(uow: UnitOfWork, principal: Principal) -> Principal:
+    """Return the principal with access that time has not outdated since it was stored."""
+    known, member_id = principal.access, principal.member_id
+    if member_id is None:
+        return principal
+    if known is not None and (known.valid_until is None or known.valid_until > uow.now):
+        return principal
+    return replace(principal, access=access.effective(uow, member_id))
+
+
+def _principal(row: Row[Any]) -> Principal:
+    own: Access | None = None
+    if not row.member_id:
+        own = _of_role(row)
+    elif row.access_document.get("format") == FORMAT:
+        own = Access.from_document(row.access_document)
+    return Principal(
+        key_id=row.id,
+        name=row.name,
+        organisation_id=row.organisation_id,
+        member_id=row.member_id,
+        scopes=frozenset(row.scopes),
+        access=own,
+    )
+
+
+def _of_role(row: Row[Any]) -> Access:
+    """Return what the key's own role gives: the derivation of somebody without groups."""
+    role = RoleDefinition.of(row.role_id, row.definition)
+    organisation = OrganisationFacts(
+        live=True,
+        subscription=SubscriptionState(row.subscription),
+        owner_bot_access=OwnerBotAccess(row.expired["owner_bot_access"]),
+        features=frozenset(row.features),
+        roles={role.id: role},
+        owner_role_id=role.id,
+        default_role_id=None,
+        bot_scope_default=Scope.ALL,
+    )
+    holder = MemberFacts(
+        id=row.id,
+        state=MemberState.ACTIVE,
+        admin_hold=False,
+        contained=False,
+        owner_of_record=False,
+        bot_scope=Scope.ALL,
+        managed_by=None,
+    )
+    facts = AccessFacts(organisation=organisation, member=holder)
+    return assemble(facts, Derivation(role, RoleSource(Origin.GRANT)))
+
+
+def _live_keys() -> Select[Any]:
+    k, m, r = t.api_keys.c, t.members.c, t.roles.c
+    s, p, o = t.subscriptions.c, t.policies.c, t.organisations.c
+    here = k.organisation_id
+    return (
+        select(
+            k.organisation_id,
+            k.id,
+            k.name,
+            k.scopes,
+            k.member_id,
+            k.role_id,
+            m.access_document,
+            r.definition,
+            s.state.label("subscription"),
+            s.features,
+            p.value.label("expired"),
+        )
+        .join_from(t.api_keys, t.organisations, o.id == here)
+        .join(t.subscriptions, and_(s.organisation_id == here, s.valid_to.is_(None)))
+        .join(
+            t.policies,
+            and_(
+                p.organisation_id == here,
+                p.name == "subscription_expired",
+                p.valid_to.is_(None),
+            ),
+        )
+        .outerjoin(t.members, and_(m.organisation_id == here, m.id == k.member_id))
+        .outerjoin(t.roles, and_(r.organisation_id == here, r.id == k.role_id))
+        .where(
+            o.state == "live",
+            k.revoked_at.is_(None),
+            or_(k.expires_at.is_(None), k.expires_at > bindparam("now", type_=k.expires_at.type)),
+            or_(
+                and_(m.state == MemberState.ACTIVE, ~m.admin_hold, ~m.contained),
+                and_(r.id.is_not(None), ~r.deleted),
+            ),
+        )
+    )
+
+
+# The index on digests leaves out empty ones; without saying so here it would not be used.
+_BY_SECRET = _live_keys().where(
+    t.api_keys.c.key_hash == bindparam("secret"), t.api_keys.c.key_hash != ""
+)
+_BY_ID = _live_keys().where(
+    t.api_keys.c.organisation_id == bindparam("organisation"), t.api_keys.c.id == bindparam("key")
+)
+_OPERATOR = select(t.operator_keys.c.id, t.operator_keys.c.name).where(
+    t.operator_keys.c.key_hash == bindparam("secret"), t.operator_keys.c.revoked_at.is_(None)
+)
