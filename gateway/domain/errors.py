@@ -4,6 +4,8 @@ Services raise these; each adapter owns one table that turns their codes into it
 form (SCIM Error, problem+json). Nothing below an adapter knows HTTP.
 """
 
+from gateway.domain.signin_failures import FAILURES
+
 
 class GatewayError(Exception):
     """A refusal the caller can understand. Never raised for bugs.
@@ -49,6 +51,24 @@ class SessionEnded(GatewayError):
     """The session's row is revoked or expired."""
 
     code = "session_ended"
+
+
+class SignInFailed(GatewayError):
+    """A sign-in did not succeed; `reason` is one of the stable codes of failed sign-ins."""
+
+    code = "sign_in_failed"
+
+    def __init__(self, reason: str) -> None:
+        if reason not in FAILURES:
+            raise ValueError(f"unknown failure {reason}")
+        super().__init__("Signing in did not succeed.", reason=reason)
+        self.reason = reason
+
+
+class StepUpRequired(GatewayError):
+    """The act needs somebody who proved a moment ago who they are."""
+
+    code = "step_up_required"
 
 
 class NotPermitted(GatewayError):

@@ -18,6 +18,8 @@ SCIM_ERRORS: dict[type[errors.GatewayError], Form] = {
     errors.InvalidRequest: (400, "invalidValue"),
     errors.TokenInvalid: (401, None),
     errors.SessionEnded: (401, None),
+    errors.SignInFailed: (401, None),
+    errors.StepUpRequired: (403, None),
     errors.NotPermitted: (403, None),
     errors.RoleAboveOwn: (403, None),
     errors.OwnAccess: (403, None),

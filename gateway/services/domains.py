@@ -9,9 +9,11 @@ from sqlalchemy import Row, select
 
 from gateway.domain.errors import AlreadyExists, InvalidRequest
 from gateway.domain.events import Fact, Target
+from gateway.services.secrets import new_secret
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
+PROOF_PREFIX = "gateway-domain"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -51,7 +53,14 @@ def claim(uow: UnitOfWork, name: str) -> UUID:
     if known is not None:
         return known
     domain_id = uow.new_id()
-    uow.insert(t.domains, id=domain_id, name=name, state="claimed", created_at=uow.now)
+    uow.insert(
+        t.domains,
+        id=domain_id,
+        name=name,
+        state="claimed",
+        created_at=uow.now,
+        token=new_secret(PROOF_PREFIX),
+    )
     uow.record(Fact("domain.claimed", (_target(domain_id, name),), after={"name": name}))
     return domain_id
 

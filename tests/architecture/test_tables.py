@@ -5,13 +5,27 @@ from sqlalchemy import ForeignKeyConstraint, Index, Table, UniqueConstraint
 
 from gateway.storage.tables import metadata
 
-INSTALLATION = {"organisations", "persons", "operator_keys", "idempotency_keys"}
-"""Tables of the installation as a whole."""
+INSTALLATION = {
+    "organisations",
+    "persons",
+    "operator_keys",
+    "idempotency_keys",
+    "totp_secrets",
+    "recovery_codes",
+    "passkeys",
+    "challenges",
+    "mailed_links",
+    "letters",
+    "throttles",
+    "sessions",
+}
+"""Tables of the installation as a whole: its operators, and persons with what is their own."""
 
 INSTALLATION_WIDE = {
     "uq_api_keys_hash": "a secret is looked up before its organisation is known",
     "uq_scim_tokens_hash": "a secret is looked up before its organisation is known",
-    "uq_sessions_token": "a secret is looked up before its organisation is known",
+    "uq_link_proposals_token": "a secret is looked up before its organisation is known",
+    "uq_sso_connections_slug": "a sign-in address names the connection alone",
     "uq_connections_id": "a SCIM URL names the connection alone",
     "uq_domains_verified": "a domain is proved for one organisation at a time",
 }

@@ -43,6 +43,8 @@ members = Table(
     instant("created_at"),
     instant("last_active_at", nullable=True),
     instant("removed_at", nullable=True),
+    # No proof from before this instant opens anything: what lost access once stays signed out.
+    instant("signed_out_at", nullable=True),
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
     only("uq_members_person", "organisation_id", "person_id", where="state <> 'removed'"),

@@ -82,6 +82,10 @@ domains = Table(
     instant("created_at"),
     instant("verified_at", nullable=True),
     text_column("verified_by", nullable=True),
+    # What the TXT record has to say, and how the last look for it went.
+    text_column("token"),
+    instant("checked_at", nullable=True),
+    instant("missing_since", nullable=True),
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
     only("uq_domains_name", "organisation_id", "name", where="state <> 'released'"),

@@ -14,6 +14,29 @@ depends_on = None
 def upgrade() -> None:
     """Expand the schema."""
     op.create_table(
+        "letters",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("type", types.Key(), nullable=False),
+        sa.Column("payload", types.JSONText(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("due_at", types.UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("leased_until", types.UTCDateTime(), nullable=True),
+        sa.Column("delivered_at", types.UTCDateTime(), nullable=True),
+        sa.Column("given_up_at", types.UTCDateTime(), nullable=True),
+        sa.Column("last_error", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_letters")),
+    )
+    with op.batch_alter_table("letters", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_letters_due",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+            sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+        )
+
+    op.create_table(
         "operator_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -39,6 +62,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_organisations_slug")),
         comment="Its row is the lock for every rule that spans several rows.",
     )
+    op.create_table(
+        "throttles",
+        sa.Column("key_hash", types.Key(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("window_ends", types.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_throttles")),
+    )
+    with op.batch_alter_table("throttles", schema=None) as batch_op:
+        batch_op.create_index("ix_throttles_window", ["window_ends"], unique=False)
+
     op.create_table(
         "api_keys",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -129,6 +162,9 @@ def upgrade() -> None:
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("verified_at", types.UTCDateTime(), nullable=True),
         sa.Column("verified_by", sa.String(), nullable=True),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("checked_at", types.UTCDateTime(), nullable=True),
+        sa.Column("missing_since", types.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_domains__organisations")
         ),
@@ -192,6 +228,7 @@ def upgrade() -> None:
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_active_at", types.UTCDateTime(), nullable=True),
         sa.Column("removed_at", types.UTCDateTime(), nullable=True),
+        sa.Column("signed_out_at", types.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_members__organisations")
         ),
@@ -287,6 +324,9 @@ def upgrade() -> None:
         ),
         sa.Column("display_name", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=True),
+        sa.Column(
+            "must_change_password", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
+        ),
         sa.Column("confined_to", sa.Uuid(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -425,6 +465,57 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "break_glass_owners",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("valid_from", types.UTCDateTime(), nullable=False),
+        sa.Column("valid_to", types.UTCDateTime(), nullable=True),
+        sa.Column("appointed_by", types.JSONText(), nullable=False),
+        sa.Column("announced_at", types.UTCDateTime(), nullable=False),
+        sa.Column("confirmed_at", types.UTCDateTime(), nullable=True),
+        sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_break_glass_owners_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisations.id"],
+            name=op.f("fk_break_glass_owners__organisations"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "member_id", "valid_from", name=op.f("pk_break_glass_owners")
+        ),
+    )
+    with op.batch_alter_table("break_glass_owners", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_break_glass_owners_open",
+            ["organisation_id", "member_id"],
+            unique=True,
+            postgresql_where=sa.text("valid_to IS NULL"),
+            sqlite_where=sa.text("valid_to IS NULL"),
+        )
+
+    op.create_table(
+        "challenges",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", types.Key(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("challenge", sa.String(), nullable=False),
+        sa.Column("return_to", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_challenges__persons")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_challenges")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_challenges_token_hash")),
+    )
+    with op.batch_alter_table("challenges", schema=None) as batch_op:
+        batch_op.create_index("ix_challenges_expiry", ["expires_at"], unique=False)
+
+    op.create_table(
         "chatbots",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -481,6 +572,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_connections_id")),
     )
     op.create_table(
+        "mailed_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", types.Key(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("email_key", types.Key(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["persons.id"], name=op.f("fk_mailed_links__persons")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailed_links")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_mailed_links_token_hash")),
+    )
+    with op.batch_alter_table("mailed_links", schema=None) as batch_op:
+        batch_op.create_index("ix_mailed_links_email", ["email_key", "purpose"], unique=False)
+
+    op.create_table(
         "members_history",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -512,6 +623,34 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "passkeys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("credential_id", types.Key(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_passkeys__persons")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
+    )
+    with op.batch_alter_table("passkeys", schema=None) as batch_op:
+        batch_op.create_index("ix_passkeys_person", ["person_id"], unique=False)
+
+    op.create_table(
+        "recovery_codes",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", types.Key(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["persons.id"], name=op.f("fk_recovery_codes__persons")
+        ),
+        sa.PrimaryKeyConstraint("person_id", "code_hash", name=op.f("pk_recovery_codes")),
+    )
+    op.create_table(
         "roles_history",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -542,26 +681,25 @@ def upgrade() -> None:
 
     op.create_table(
         "sessions",
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("access_epoch", sa.Integer(), nullable=False),
+        sa.Column("factors", types.JSONText(), nullable=False),
+        sa.Column("proved_at", types.UTCDateTime(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("last_seen_at", types.UTCDateTime(), nullable=False),
         sa.Column("expires_at", types.UTCDateTime(), nullable=False),
         sa.Column("revoked_at", types.UTCDateTime(), nullable=True),
         sa.Column("revoked_because", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["organisation_id", "member_id"],
-            ["members.organisation_id", "members.id"],
-            name=op.f("fk_sessions_member_id_members"),
-        ),
-        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_sessions")),
+        sa.Column("ip", sa.String(), nullable=True),
+        sa.Column("user_agent", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_sessions__persons")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_sessions_live",
-            ["organisation_id", "member_id"],
+            "ix_sessions_person",
+            ["person_id"],
             unique=False,
             postgresql_where=sa.text("revoked_at IS NULL"),
             sqlite_where=sa.text("revoked_at IS NULL"),
@@ -608,6 +746,18 @@ def upgrade() -> None:
             sqlite_where=sa.text("valid_to IS NULL"),
         )
 
+    op.create_table(
+        "totp_secrets",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("confirmed_at", types.UTCDateTime(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["persons.id"], name=op.f("fk_totp_secrets__persons")
+        ),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_totp_secrets")),
+    )
     op.create_table(
         "attention_items",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -906,6 +1056,87 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "identities",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", types.Key(), nullable=False),
+        sa.Column("subject", types.Key(), nullable=False),
+        sa.Column("subject_format", sa.String(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("linked_by", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_identities_connection_id_connections"),
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_identities__persons")),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_identities")),
+    )
+    with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_identities_person", ["organisation_id", "person_id"], unique=False
+        )
+        batch_op.create_index(
+            "uq_identities_subject",
+            ["organisation_id", "connection_id", "issuer", "subject"],
+            unique=True,
+            postgresql_where=sa.text("subject <> ''"),
+            sqlite_where=sa.text("subject <> ''"),
+        )
+
+    op.create_table(
+        "link_proposals",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("issuer", types.Key(), nullable=False),
+        sa.Column("subject", types.Key(), nullable=False),
+        sa.Column("subject_format", sa.String(), nullable=True),
+        sa.Column("return_to", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("consumed_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_link_proposals_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_link_proposals")),
+    )
+    with op.batch_alter_table("link_proposals", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_link_proposals_token",
+            ["token_hash"],
+            unique=True,
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
+        )
+
+    op.create_table(
+        "replay_keys",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("key_hash", types.Key(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_replay_keys_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "connection_id", "key_hash", name=op.f("pk_replay_keys")
+        ),
+    )
+    with op.batch_alter_table("replay_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_replay_keys_expiry", ["organisation_id", "expires_at"], unique=False
+        )
+
+    op.create_table(
         "scim_tokens",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -934,6 +1165,255 @@ def upgrade() -> None:
             unique=True,
             postgresql_where=sa.text("token_hash <> ''"),
             sqlite_where=sa.text("token_hash <> ''"),
+        )
+
+    op.create_table(
+        "session_proofs",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("method", sa.String(), nullable=False),
+        sa.Column("break_glass", sa.Boolean(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=True),
+        sa.Column("identity_id", sa.Uuid(), nullable=True),
+        sa.Column("name_id", types.Key(), nullable=True),
+        sa.Column("session_index", types.Key(), nullable=True),
+        sa.Column("access_epoch", sa.Integer(), nullable=False),
+        sa.Column("proved_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("revoked_at", types.UTCDateTime(), nullable=True),
+        sa.Column("revoked_because", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_session_proofs_connection_id_connections"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_session_proofs_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_session_proofs__organisations")
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_session_proofs__sessions")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "session_id", name=op.f("pk_session_proofs")),
+    )
+    with op.batch_alter_table("session_proofs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_session_proofs_identity",
+            ["organisation_id", "identity_id"],
+            unique=False,
+            postgresql_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_session_proofs_live",
+            ["organisation_id", "member_id"],
+            unique=False,
+            postgresql_where=sa.text("revoked_at IS NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL"),
+        )
+        batch_op.create_index("ix_session_proofs_session", ["session_id"], unique=False)
+
+    op.create_table(
+        "signin_attempts",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("handle_hash", sa.String(), nullable=False),
+        sa.Column("cookie_hash", sa.String(), nullable=False),
+        sa.Column("nonce", sa.String(), nullable=False),
+        sa.Column("code_verifier", sa.String(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("return_to", sa.String(), nullable=False),
+        sa.Column("test", sa.Boolean(), nullable=False),
+        sa.Column("started_by", sa.Uuid(), nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("force", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("consumed_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_signin_attempts_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_signin_attempts")),
+    )
+    with op.batch_alter_table("signin_attempts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_signin_attempts_expiry", ["organisation_id", "expires_at"], unique=False
+        )
+        batch_op.create_index(
+            "uq_signin_attempts_handle",
+            ["organisation_id", "connection_id", "handle_hash"],
+            unique=True,
+            postgresql_where=sa.text("handle_hash <> ''"),
+            sqlite_where=sa.text("handle_hash <> ''"),
+        )
+
+    op.create_table(
+        "signin_traces",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("occurred_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("test", sa.Boolean(), nullable=False),
+        sa.Column("started_by", sa.Uuid(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("document", types.JSONText(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_signin_traces_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_signin_traces")),
+    )
+    with op.batch_alter_table("signin_traces", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_signin_traces_expiry", ["organisation_id", "expires_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_signin_traces_newest",
+            ["organisation_id", "connection_id", "occurred_at"],
+            unique=False,
+        )
+
+    op.create_table(
+        "sso_certificates",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("pem", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("not_before", types.UTCDateTime(), nullable=False),
+        sa.Column("not_after", types.UTCDateTime(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("proved_at", types.UTCDateTime(), nullable=True),
+        sa.Column("retired_at", types.UTCDateTime(), nullable=True),
+        sa.Column("warned_days", sa.Integer(), server_default=sa.text("(1000)"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_sso_certificates_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_sso_certificates")),
+    )
+    with op.batch_alter_table("sso_certificates", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_sso_certificates_live",
+            ["organisation_id", "connection_id", "fingerprint"],
+            unique=True,
+            postgresql_where=sa.text("state <> 'retired'"),
+            sqlite_where=sa.text("state <> 'retired'"),
+        )
+
+    op.create_table(
+        "sso_connections",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("slug", types.Key(), nullable=False),
+        sa.Column("protocol", sa.String(), nullable=False),
+        sa.Column("preset", sa.String(), nullable=False),
+        sa.Column("issuer", types.Key(), nullable=False),
+        sa.Column("settings", types.JSONText(), nullable=False),
+        sa.Column("client_secret", sa.String(), nullable=True),
+        sa.Column("subject_claim", types.Key(), nullable=True),
+        sa.Column("subject_match", sa.String(), nullable=False),
+        sa.Column("directory_id", sa.Uuid(), nullable=True),
+        sa.Column("jit", sa.Boolean(), nullable=False),
+        sa.Column("enforced", sa.Boolean(), nullable=False),
+        sa.Column("metadata_url", sa.String(), nullable=True),
+        sa.Column("refreshed_at", types.UTCDateTime(), nullable=True),
+        sa.Column("refresh_error", sa.String(), nullable=True),
+        sa.Column("tested_at", types.UTCDateTime(), nullable=True),
+        sa.Column("owner_proved_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "directory_id"],
+            ["connections.organisation_id", "connections.id"],
+            name="fk_sso_connections_directory",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_sso_connections_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_sso_connections")),
+    )
+    with op.batch_alter_table("sso_connections", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_sso_connections_slug",
+            ["slug"],
+            unique=True,
+            postgresql_where=sa.text("slug <> ''"),
+            sqlite_where=sa.text("slug <> ''"),
+        )
+
+    op.create_table(
+        "sso_keys",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("certificate", sa.String(), nullable=False),
+        sa.Column("private_key", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("not_after", types.UTCDateTime(), nullable=False),
+        sa.Column("retired_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_sso_keys_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_sso_keys")),
+    )
+    with op.batch_alter_table("sso_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_sso_keys_connection", ["organisation_id", "connection_id"], unique=False
+        )
+
+    op.create_table(
+        "asserted_memberships",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("group_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("valid_from", types.UTCDateTime(), nullable=False),
+        sa.Column("valid_to", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id", "group_id"],
+            [
+                "directory_groups.organisation_id",
+                "directory_groups.connection_id",
+                "directory_groups.id",
+            ],
+            name="fk_asserted_memberships_group",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_asserted_memberships_member_id_members"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id",
+            "connection_id",
+            "group_id",
+            "member_id",
+            "valid_from",
+            name=op.f("pk_asserted_memberships"),
+        ),
+    )
+    with op.batch_alter_table("asserted_memberships", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_asserted_memberships_member",
+            ["organisation_id", "member_id", "valid_from"],
+            unique=False,
         )
 
     op.create_table(
@@ -1113,6 +1593,58 @@ def downgrade() -> None:
         batch_op.drop_index("ix_directory_emails_value")
 
     op.drop_table("directory_emails")
+    with op.batch_alter_table("asserted_memberships", schema=None) as batch_op:
+        batch_op.drop_index("ix_asserted_memberships_member")
+
+    op.drop_table("asserted_memberships")
+    with op.batch_alter_table("sso_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_sso_keys_connection")
+
+    op.drop_table("sso_keys")
+    with op.batch_alter_table("sso_connections", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_sso_connections_slug",
+            postgresql_where=sa.text("slug <> ''"),
+            sqlite_where=sa.text("slug <> ''"),
+        )
+
+    op.drop_table("sso_connections")
+    with op.batch_alter_table("sso_certificates", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_sso_certificates_live",
+            postgresql_where=sa.text("state <> 'retired'"),
+            sqlite_where=sa.text("state <> 'retired'"),
+        )
+
+    op.drop_table("sso_certificates")
+    with op.batch_alter_table("signin_traces", schema=None) as batch_op:
+        batch_op.drop_index("ix_signin_traces_newest")
+        batch_op.drop_index("ix_signin_traces_expiry")
+
+    op.drop_table("signin_traces")
+    with op.batch_alter_table("signin_attempts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_signin_attempts_handle",
+            postgresql_where=sa.text("handle_hash <> ''"),
+            sqlite_where=sa.text("handle_hash <> ''"),
+        )
+        batch_op.drop_index("ix_signin_attempts_expiry")
+
+    op.drop_table("signin_attempts")
+    with op.batch_alter_table("session_proofs", schema=None) as batch_op:
+        batch_op.drop_index("ix_session_proofs_session")
+        batch_op.drop_index(
+            "ix_session_proofs_live",
+            postgresql_where=sa.text("revoked_at IS NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_session_proofs_identity",
+            postgresql_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
+        )
+
+    op.drop_table("session_proofs")
     with op.batch_alter_table("scim_tokens", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_scim_tokens_hash",
@@ -1122,6 +1654,27 @@ def downgrade() -> None:
         batch_op.drop_index("ix_scim_tokens_connection")
 
     op.drop_table("scim_tokens")
+    with op.batch_alter_table("replay_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_replay_keys_expiry")
+
+    op.drop_table("replay_keys")
+    with op.batch_alter_table("link_proposals", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_link_proposals_token",
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
+        )
+
+    op.drop_table("link_proposals")
+    with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_identities_subject",
+            postgresql_where=sa.text("subject <> ''"),
+            sqlite_where=sa.text("subject <> ''"),
+        )
+        batch_op.drop_index("ix_identities_person")
+
+    op.drop_table("identities")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index("ix_grants_member")
 
@@ -1204,6 +1757,7 @@ def downgrade() -> None:
 
     op.drop_table("chatbots_history")
     op.drop_table("attention_items")
+    op.drop_table("totp_secrets")
     with op.batch_alter_table("team_seats", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_team_seats_open",
@@ -1220,7 +1774,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("token_hash <> ''"),
         )
         batch_op.drop_index(
-            "ix_sessions_live",
+            "ix_sessions_person",
             postgresql_where=sa.text("revoked_at IS NULL"),
             sqlite_where=sa.text("revoked_at IS NULL"),
         )
@@ -1234,6 +1788,11 @@ def downgrade() -> None:
         )
 
     op.drop_table("roles_history")
+    op.drop_table("recovery_codes")
+    with op.batch_alter_table("passkeys", schema=None) as batch_op:
+        batch_op.drop_index("ix_passkeys_person")
+
+    op.drop_table("passkeys")
     with op.batch_alter_table("members_history", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_members_history_open",
@@ -1242,6 +1801,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("members_history")
+    with op.batch_alter_table("mailed_links", schema=None) as batch_op:
+        batch_op.drop_index("ix_mailed_links_email")
+
+    op.drop_table("mailed_links")
     op.drop_table("connections")
     with op.batch_alter_table("chatbots", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1251,6 +1814,18 @@ def downgrade() -> None:
         )
 
     op.drop_table("chatbots")
+    with op.batch_alter_table("challenges", schema=None) as batch_op:
+        batch_op.drop_index("ix_challenges_expiry")
+
+    op.drop_table("challenges")
+    with op.batch_alter_table("break_glass_owners", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_break_glass_owners_open",
+            postgresql_where=sa.text("valid_to IS NULL"),
+            sqlite_where=sa.text("valid_to IS NULL"),
+        )
+
+    op.drop_table("break_glass_owners")
     op.drop_table("audit_targets")
     op.drop_table("audit_details")
     with op.batch_alter_table("teams", schema=None) as batch_op:
@@ -1366,5 +1941,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_api_keys_member")
 
     op.drop_table("api_keys")
+    with op.batch_alter_table("throttles", schema=None) as batch_op:
+        batch_op.drop_index("ix_throttles_window")
+
+    op.drop_table("throttles")
     op.drop_table("organisations")
     op.drop_table("operator_keys")
+    with op.batch_alter_table("letters", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_letters_due",
+            postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+            sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+        )
+
+    op.drop_table("letters")
