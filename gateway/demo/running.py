@@ -99,8 +99,16 @@ def _run(options: Options, place: Place, story: Story) -> None:
                 _play(stage, settings, options, story)
             _tell(stage, settings, catcher, options, story)
             _stay(processes)
+    except DemoFailed as failure:
+        raise DemoFailed("\n".join((str(failure), *_last_words(place)))) from failure
     finally:
         processes.stop()
+
+
+def _last_words(place: Place) -> list[str]:
+    """Return the worst that the log has, for the log itself may go with its folder."""
+    lines = place.log.read_text().splitlines() if place.log.exists() else []
+    return [line for line in lines if '"level": "critical"' in line][-1:]
 
 
 def _stage(settings: Settings, options: Options, place: Place) -> tuple[Stage, bool]:

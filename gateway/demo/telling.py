@@ -11,9 +11,6 @@ from rich.table import Table
 from gateway.demo.play import Offboarding, Play, Rule
 from gateway.demo.stage import Stage
 
-SHOWN = 12
-"""People of one company that the table shows; the rest are counted."""
-
 
 class Story:
     """Says what happens."""
@@ -27,7 +24,7 @@ class Story:
 
     def note(self, text: str) -> None:
         """Print one line of somebody else's words, exactly as they are."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -43,7 +40,7 @@ class Story:
 
     def rules(self, name: str, rules: Sequence[Rule]) -> None:
         """Print what each group gives."""
-        table = Table(title=f"{name}: what its groups give", title_justify="left")
+        table = Table(title=f"{name}: what its groups give")
         table.add_column("group")
         table.add_column("gives")
         for rule in rules:
@@ -51,25 +48,23 @@ class Story:
         self._console.print(table)
 
     def access(self, play: Play) -> None:
-        """Print who may do what, and why, as the management API tells it."""
+        """Print what everybody may do, and why, as the management API tells it."""
         admin, names = play.admin, _names(play)
-        members = list(admin.everything("/members"))
-        table = Table(
-            title=f"{play.organisation.name}: who got what, and why", title_justify="left"
-        )
-        for column in ("person", "role", "because", "chatbots"):
-            table.add_column(column)
-        for member in members[:SHOWN]:
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for member in admin.everything("/members"):
             access = admin.get(f"/members/{member['id']}")["access"]
-            table.add_row(
-                member["display_name"],
-                (access["role"] or {}).get("key", "none"),
-                _because(access["source"], names),
-                _reach(access, names),
-            )
+            role = (access["role"] or {}).get("key", "none")
+            kind = (role, _because(access["source"], names), _reach(access, names))
+            alike.setdefault(kind, []).append(member["display_name"])
+        table = Table(title=f"{play.organisation.name}: who got what, and why", show_lines=True)
+        table.add_column("people", ratio=2)
+        table.add_column("role")
+        table.add_column("because", ratio=1)
+        table.add_column("chatbots", ratio=1)
+        for (role, because, reach), people in alike.items():
+            count = f"[bold]{len(people)}[/bold]: " if len(people) > 1 else ""
+            table.add_row(f"{count}{', '.join(people)}", role, because, reach)
         self._console.print(table)
-        if len(members) > SHOWN:
-            self.say(f"… and {len(members) - SHOWN} more.")
 
     def offboarding(self, play: Play, told: Offboarding) -> None:
         """Print how one person's access ended."""
