@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scim2_models import (
@@ -36,8 +37,25 @@ METHODS = {
 }
 _METHOD = {each.value: each for each in BulkOperation.Method}
 STATUS = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
-Entry = BulkOperation[Any]
 _log = logger("scim")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An operation as the client sent it; its data is read once its references are known.
+
+    A plan orders it in place of the library's model, which would validate the data too early.
+    """
+
+    method: BulkOperation.Method | None
+    bulk_id: str | None
+    path: str | None
+    version: str | None
+    data: Any
+
+    def model_copy(self, update: Mapping[str, Any]) -> "Entry":
+        """Return the operation with some fields changed, as a plan resolves references."""
+        return replace(self, **update)
 
 
 def answer(turn: Turn, size: int) -> Answer:
@@ -72,12 +90,12 @@ def answer(turn: Turn, size: int) -> Answer:
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
     fields = {key.lower(): value for key, value in raw.items()}
-    method = fields.get("method")
-    return BulkOperation.model_construct(
-        method=_METHOD.get(method.upper()) if isinstance(method, str) else None,
-        bulk_id=fields.get("bulkid") if isinstance(fields.get("bulkid"), str) else None,
-        path=fields.get("path") if isinstance(fields.get("path"), str) else None,
-        version=fields.get("version") if isinstance(fields.get("version"), str) else None,
+    texts = {k: v for k, v in fields.items() if isinstance(v, str)}
+    return Entry(
+        method=_METHOD.get(texts.get("method", "").upper()),
+        bulk_id=texts.get("bulkid"),
+        path=texts.get("path"),
+        version=texts.get("version"),
         data=fields.get("data"),
     )
 
@@ -85,7 +103,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
 def _run(
     turn: Turn, uow: UnitOfWork, planned: BulkPlan, step: BulkStep
 ) -> tuple[dict[str, Any], Done | None]:
-    entry: Entry = planned.operation(step)
+    entry: Any = planned.operation(step)
     outcome: dict[str, Any] = {"method": entry.method, "bulk_id": entry.bulk_id}
     try:
         entry = planned.resolve(step)

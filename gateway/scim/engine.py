@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from scim2_models import BulkOperation, NotFoundException, Resource, ScimProvider
+from scim2_models import NotFoundException, ScimProvider
 from scim2_server.bulk import BulkPlan, BulkStep
 from scim2_server.conditions import Conditions
 from scim2_server.cursor import Cursors
@@ -98,7 +98,7 @@ def conditions(if_match: str | None, if_none_match: str | None) -> Conditions | 
     return Conditions(if_match=if_match, if_none_match=if_none_match)
 
 
-def plan(operations: list[BulkOperation[Resource[Any]]], fail_on_errors: int | None) -> BulkPlan:
+def plan(operations: list[Any], fail_on_errors: int | None) -> BulkPlan:
     """Return the order in which operations run, and the bulkIds between them (§3.7.2)."""
     return BulkPlan(operations, fail_on_errors)
 
