@@ -25,7 +25,8 @@ class UnexpectedAnswer(RuntimeError):
 class Client:
     """One connection to a server on loopback."""
 
-    def __init__(self, port: int, token: str | None = None) -> None:
+    def __init__(self, port: int, token: str | None = None, patience: float = 60.0) -> None:
+        self._patience = patience
         self._address = ("127.0.0.1", port)
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         self._headers = (
@@ -47,7 +48,7 @@ class Client:
     def send(self, request: bytes) -> Answer:
         """Send a request and return the whole answer; a connection that was closed is opened."""
         if self._socket is None:
-            self._socket = socket.create_connection(self._address)
+            self._socket = socket.create_connection(self._address, self._patience)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(request)
         received = b""

@@ -111,7 +111,7 @@ def _await(process: "subprocess.Popen[bytes]", port: int, ready: str, log: Path)
         if process.poll() is not None:
             break
         with suppress(OSError):
-            client = Client(port)
+            client = Client(port, patience=5.0)
             status = client.send(client.request("GET", ready)).status
             client.close()
             if status < 500:
