@@ -1,6 +1,7 @@
 """A gateway that answers over loopback, with the SCIM connections of two organisations."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -163,7 +164,13 @@ class Served:
 
 @pytest.fixture
 def served(work: Work) -> Iterator[Served]:
-    """The application served on loopback, at the address its locations name."""
+    with serving(work) as served:
+        yield served
+
+
+@contextmanager
+def serving(work: Work) -> Iterator[Served]:
+    """Serve the application on loopback, at the address its locations name."""
     # Bound first: the base URL names the port.
     server = make_server("127.0.0.1", 0, _unready, threaded=True, request_handler=Quiet)
     origin = f"http://127.0.0.1:{server.server_port}"
