@@ -16,6 +16,7 @@ from typing import Any
 
 import rich.progress
 from pydantic import HttpUrl, SecretStr
+from sqlalchemy.exc import ArgumentError
 
 from gateway import logs
 from gateway.app import build_work, create_app
@@ -115,7 +116,10 @@ def _stage(settings: Settings, options: Options, place: Place) -> tuple[Stage, b
     """Set the stage, or find the one that an earlier run left in the same folder."""
     if place.kept is not None and place.kept.exists():
         return Stage.found(json.loads(place.kept.read_text())), False
-    work = build_work(settings, FileClock(options.clock))
+    try:
+        work = build_work(settings, FileClock(options.clock))
+    except (ValueError, ArgumentError) as error:
+        raise DemoFailed(f"--database: {error}") from error
     try:
         schema.migrate(work.engines)
         stage = staging.set_up(work, options)

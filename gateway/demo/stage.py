@@ -184,7 +184,8 @@ def _equip(uow: UnitOfWork, options: Options, company: Company, owner_id: UUID) 
     )
     connection = connections.create(uow, company.idp, successor, bot_scope="all")
     if options.plan is not None:
-        organisations.change_subscription(uow, seat_limit=limit)
+        with uow.savepoint():  # an instant of its own: a subscription changes once in each
+            organisations.change_subscription(uow, seat_limit=limit)
     token = scim_tokens.issue(uow, connection, company.idp)
     key = keys.create(uow, "Demo", _every_scope(options.preset), member_id=owner_id)
     return {
