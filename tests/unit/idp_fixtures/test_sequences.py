@@ -16,7 +16,7 @@ GIVEN = {"run", "guid", "base", "token", "other_base", "other_token"}
 def test_there_are_sequences_of_every_identity_provider() -> None:
     steps = Counter(step.idp for step in STEPS)
     assert set(steps) == {"okta", "entra", "onelogin", "google", "jumpcloud", "ping", "any"}
-    assert steps.total() >= 850
+    assert steps.total() >= 1000
 
 
 def test_a_step_has_a_name_of_its_own() -> None:
