@@ -42,7 +42,8 @@ from gateway.storage.unit_of_work import UnitOfWork
 LOOKUP = re.compile(r'\s*(userName|externalId|displayName)\s+eq\s+"([^"\\\0-\x1f]*)"\s*', re.I)
 """The filters that providers send before every write; their statements are made once."""
 
-FARTHEST = 2**53
+FARTHEST = 2**31 - 1
+"""A startIndex beyond this is as far; the offset is a 32-bit integer in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
