@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _needs_postgres(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
-    return parameters is not None and parameters.params.get("kind") == "postgresql"
+    return parameters is not None and "postgresql" in parameters.params.values()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
