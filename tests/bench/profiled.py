@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from gateway import logs
 from gateway.app import Gateway, create_app
@@ -26,11 +27,15 @@ from gateway.settings import load_settings
 FUNCTIONS = 45
 
 
+EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN (COSTS OFF) "}
+
+
 class Statements:
-    """How often each statement ran, and how long it took."""
+    """How often each statement ran, how long it took, and how the database goes about it."""
 
     def __init__(self, engines: Iterable[Engine]) -> None:
         self.seen: dict[str, list[float]] = defaultdict(list)
+        self._values: dict[str, Any] = {}
         self._started = threading.local()
         for engine in engines:
             event.listen(engine, "before_cursor_execute", self._before)
@@ -40,11 +45,27 @@ class Statements:
     def _before(self, *_: Any) -> None:
         self._started.at = time.perf_counter()
 
-    def _after(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _after(
+        self, _connection: Any, _cursor: Any, statement: str, values: Any, _: Any, many: bool
+    ) -> None:
         self.seen[statement].append(time.perf_counter() - self._started.at)
+        self._values[statement] = values[0] if many else values
 
     def _commit(self, _connection: Any) -> None:
         self.seen["COMMIT"].append(0.0)
+
+    def plan(self, statement: str, engine: Engine) -> list[str]:
+        """Return the database's plan of a statement, as it would be made now."""
+        if statement not in self._values:
+            return []
+        with engine.connect() as connection:
+            try:
+                rows = connection.exec_driver_sql(
+                    EXPLAIN[engine.dialect.name] + statement, self._values[statement]
+                ).all()
+            except DBAPIError:  # BEGIN and its like have no plan
+                return []
+        return [str(row[-1]) for row in rows]
 
 
 class Profiled:
@@ -79,11 +100,14 @@ class Profiled:
     def report(self) -> str:
         """Return statements and functions, by cost."""
         count = max(1, self.requests)
+        engine, seen = self._application.work.engines.read, dict(self.statements.seen)
+        plans = {each: self.statements.plan(each, engine) for each in seen}
         lines = [f"{self.requests} requests, {self.seconds / count * 1e6:.0f} µs each, profiled"]
         lines += ["", "statements: times a request, µs each, text"]
-        for statement, times in sorted(self.statements.seen.items(), key=lambda x: -sum(x[1])):
+        for statement, times in sorted(seen.items(), key=lambda x: -sum(x[1])):
             each = sum(times) / len(times) * 1e6
             lines.append(f"{len(times) / count:6.2f} {each:8.0f}  {' '.join(statement.split())}")
+            lines += [f"{'':18}{line}" for line in plans[statement]]
         for order in ("tottime", "cumulative"):
             output = io.StringIO()
             stats = pstats.Stats(self.profile, stream=output)
@@ -102,8 +126,9 @@ def main(file: str, port: str) -> None:
     app: Any = Profiled(create_app(settings))
     signal.signal(signal.SIGUSR1, lambda *_: app.forget())
     serve(app, listen("127.0.0.1", int(port)), stop.is_set)
-    app.close()
+    app.flush()
     Path(file).write_text(app.report())
+    app.close()
 
 
 if __name__ == "__main__":
