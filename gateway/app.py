@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from gateway import api
-from gateway.api import problems
+from gateway.api import authzen, problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
@@ -107,6 +107,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.register_blueprint(scim_blueprint(work, settings, app.uses))
+    app.register_blueprint(authzen.blueprint(work, settings, app.uses))
     _add_health(app, work)
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app
