@@ -25,6 +25,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     "resend": ("rotate_and_extend",),
     "last_owner_scim": ("refuse_and_contain", "succeed"),
     "scim_overage": ("refuse", "waitlist", "bill"),
+    "require_mfa": (True, False),
 }
 """Policies with a few values each."""
 
@@ -37,7 +38,16 @@ EXPIRED_CHOICES: Mapping[str, tuple[str, ...]] = {
 INVITATION_DAYS = range(1, 31)
 """Days that an invitation may live."""
 
-POLICIES = frozenset({*CHOICES, "invite_ttl_days", "subscription_expired"})
+SESSION_HOURS = range(1, 13)
+"""Hours that a browser session may last."""
+
+NUMBERS: Mapping[str, tuple[range, str]] = {
+    "invite_ttl_days": (INVITATION_DAYS, "days"),
+    "session_hours": (SESSION_HOURS, "hours"),
+}
+"""Policies that are a number."""
+
+POLICIES = frozenset({*CHOICES, *NUMBERS, "subscription_expired"})
 """Every policy there is."""
 
 
@@ -52,9 +62,10 @@ def check_policy(name: str, value: object) -> None:
     if name in CHOICES:
         if not any(type(value) is type(choice) and value == choice for choice in CHOICES[name]):
             _refuse(name, value, CHOICES[name])
-    elif name == "invite_ttl_days":
-        if type(value) is not int or value not in INVITATION_DAYS:
-            _refuse(name, value, (f"a number of days from 1 to {INVITATION_DAYS[-1]}",))
+    elif name in NUMBERS:
+        bounds, unit = NUMBERS[name]
+        if type(value) is not int or value not in bounds:
+            _refuse(name, value, (f"a number of {unit} from {bounds[0]} to {bounds[-1]}",))
     elif name == "subscription_expired":
         _check_expired(value)
     else:

@@ -67,7 +67,8 @@ class AssertedIdentity:
     `subject` is what the connection's settings name as the key of a person: the NameID, `sub`, or
     one attribute. `name_id` and `session_index` are what a logout will name. `attributes` are all
     that came, each with its values. An e-mail is never a key. `email_verified` is false wherever
-    the provider did not say so in so many words.
+    the provider did not say so in so many words. `signed_by` is `fingerprint` of the certificate
+    that the signature fits.
     """
 
     connection_id: UUID
@@ -83,6 +84,7 @@ class AssertedIdentity:
     groups: Groups = Groups.ABSENT
     authenticated_at: datetime | None = None
     session_expires_at: datetime | None = None
+    signed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ class SAMLConnection:
 
     id: UUID
     organisation_id: UUID
+    name: str
     slug: str
     state: str
     idp_entity_id: str
@@ -231,6 +234,7 @@ class OIDCConnection:
 
     id: UUID
     organisation_id: UUID
+    name: str
     slug: str
     state: str
     issuer: str
@@ -250,6 +254,7 @@ class OIDCConnection:
     tenant: str | None
     use_userinfo: bool
     max_age: int | None
+    idp_initiated: Literal["off", "restart"]
     clock_skew: timedelta
     enforced: bool
 

@@ -98,12 +98,16 @@ def force_verify(uow: UnitOfWork, name: str) -> UUID:
 
 def is_proved(uow: UnitOfWork, email: str | None) -> bool:
     """Whether an address lies in a proved domain of the organisation."""
+    return lies_in(email, uow.remembered("proved_domains", lambda: _proved(uow)))
+
+
+def lies_in(email: str | None, proved: frozenset[str]) -> bool:
+    """Whether an address lies in one of these domains; a subdomain is another domain."""
     domain = (email or "").rpartition("@")[2]
-    if not domain:
+    if not domain or not proved:
         return False
-    proved = uow.remembered("proved_domains", lambda: _proved(uow))
     try:
-        return bool(proved) and normalise(domain) in proved
+        return normalise(domain) in proved
     except InvalidRequest:
         return False
 

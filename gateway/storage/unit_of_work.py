@@ -22,9 +22,11 @@ from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.facts import Ledger
+from gateway.storage.vault import Vault
 from gateway.storage.writes import Insert, Plus, Update, WriteSet
 
 T = TypeVar("T")
+CLOSED = Vault()
 TICK = timedelta(microseconds=1)
 TRIES = 6
 NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
@@ -56,6 +58,7 @@ class UnitOfWork:
     now: datetime
     new_id: Callable[[], UUID]
     memory: dict[str, Any] | None = None
+    vault: Vault = CLOSED
     _loaded: dict[tuple[Table, tuple[Any, ...]], Record | None] = field(default_factory=dict)
     _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
@@ -278,6 +281,7 @@ class Work:
     engines: Engines
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    vault: Vault = CLOSED
     _writer: threading.Lock = field(default_factory=threading.Lock)
     _memories: "_Memories" = field(default_factory=lambda: _Memories())
 
@@ -414,6 +418,7 @@ class Work:
             now=max(self.clock(), row.last_change + TICK),
             new_id=self.new_id,
             memory=self._memories.of(organisation_id, row.terms_version),
+            vault=self.vault,
         )
 
     def _unit(
@@ -424,7 +429,9 @@ class Work:
         context: Context,
         now: datetime,
     ) -> UnitOfWork:
-        return UnitOfWork(connection, organisation_id, actor, context, now, self.new_id)
+        return UnitOfWork(
+            connection, organisation_id, actor, context, now, self.new_id, vault=self.vault
+        )
 
 
 @dataclass

@@ -174,7 +174,9 @@ session_proofs = Table(
     Column("name_id", Key, nullable=True),
     Column("session_index", Key, nullable=True),
     number("access_epoch"),
+    # When the person proved it at the provider, and when we took it.
     instant("proved_at"),
+    instant("recorded_at"),
     instant("expires_at"),
     instant("revoked_at", nullable=True),
     text_column("revoked_because", nullable=True),
