@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.api.endpoint import PREFIX, Endpoint
-from gateway.api.models import PageQuery
+from gateway.api.models import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from gateway.api.problems import MEDIA_TYPE, STATUSES, WIRE_CODES, Problem
 from gateway.domain import errors
 from gateway.domain.permissions import PLATFORM_ATOMS
@@ -19,10 +19,15 @@ TEMPLATE = "#/components/schemas/{model}"
 SECURITY = "key"
 INTRODUCTION = (
     "Manages organisations, their identity providers' connections, and who may do what.\n\n"
-    "Lists are paged by cursor: pass `next_cursor` as `cursor`. A change may carry an"
-    " `Idempotency-Key`; its answer is kept for 24 hours, without secrets, and given again to a"
-    " retry. Where an answer has an `ETag`, a change may carry `If-Match`. Every refusal is a"
-    " problem document (RFC 9457) with a stable `code` and with what would help."
+    "A key of an organisation belongs to a member, and is then worth what that member may do at"
+    " the moment, or to the organisation with a role of its own; its scopes only take away. What"
+    " another organisation has is answered like what nobody has.\n\n"
+    f"Lists are paged: `limit` is {DEFAULT_LIMIT} unless given and at most {MAX_LIMIT}, and"
+    " `next_cursor` goes into `cursor` for the next page. A change may carry an"
+    " `Idempotency-Key`: its answer is kept for 24 hours, without secrets, and given again to a"
+    " retry. Where an answer has an `ETag`, a change of that resource may carry `If-Match`.\n\n"
+    "Every refusal is a problem document (RFC 9457) with a stable `code`, and with `levers` that"
+    " say what would help. A 403 carries the `decision_id` by which it can be explained."
 )
 
 

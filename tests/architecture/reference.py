@@ -1,7 +1,7 @@
 """Renders docs/reference from the declarations; `make docs` writes what a test compares."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -13,28 +13,17 @@ from pydantic import ByteSize, HttpUrl, SecretStr
 from gateway import cli
 from gateway.api import ENDPOINTS
 from gateway.api.endpoint import PREFIX, Allow
-from gateway.api.openapi import statuses
+from gateway.api.openapi import INTRODUCTION, statuses
 from gateway.api.problems import STATUSES, WIRE_CODES
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
 from gateway.scim.errors import SCIM_ERRORS
 from gateway.settings import Settings
+from tests.architecture.conformance import conformance_page
+from tests.architecture.markdown import code, table
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 NOTE = "<!-- Rendered from the code by `make docs`: change the declaration, not this page. -->\n\n"
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [tuple(columns)]
-    lines.append(("---",) * len(lines[0]))
-    lines.extend(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def code(text: object) -> str:
-    """Return the text set as code; nothing stays nothing."""
-    return f"`{text}`" if text not in (None, "") else ""
 
 
 def prose(documented: object) -> str:
@@ -133,7 +122,7 @@ def api_page() -> str:
         )
         rows.setdefault(endpoint.tag, []).append(row)
     return (
-        "# Management API\n\n"
+        f"# Management API\n\n{INTRODUCTION}\n\n"
         f"Every path lies below `{PREFIX}`; `GET {PREFIX}/openapi.json` describes bodies and"
         " answers (OpenAPI 3.1). Calls carry `Authorization: Bearer` with an API key of the"
         " organisation or of an operator. Beside the answers listed, every call may end in 401,"
@@ -251,6 +240,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "permissions.md": permissions_page,
+    "scim-conformance.md": conformance_page,
     "settings.md": settings_page,
 }
 

@@ -1,6 +1,5 @@
 """Whatever is sent, the API answers as its document says: no defect, no undeclared answer."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +31,8 @@ CHECKS: list[Any] = [
     response_headers_conformance,
 ]
 EXAMPLES = 12
+"""Requests to each operation; some ten seconds in all."""
+
 FEW = hypothesis.settings(
     max_examples=EXAMPLES,
     database=None,
@@ -40,7 +41,6 @@ FEW = hypothesis.settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-SECONDS = 60
 
 
 @pytest.mark.parametrize("caller", ["owner", "operator"])
@@ -51,7 +51,7 @@ def test_no_request_finds_a_defect(
     known = {name: str(thing) for name, thing in things(work, acme).items()}
     headers = {"Authorization": f"Bearer {key.secret}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", gateway)
-    started, seen = time.monotonic(), set()
+    seen: set[int] = set()
     for operation in operations(schema):
 
         @FEW
@@ -64,7 +64,6 @@ def test_no_request_finds_a_defect(
 
         ask()
     assert {200, 404, 422} <= seen
-    assert time.monotonic() - started < SECONDS
 
 
 def requests_to(operation: Any) -> Any:
