@@ -26,7 +26,10 @@ def set_up(level: str, form: str) -> None:
         renderer = structlog.processors.JSONRenderer(sort_keys=False)
         errors: list[Any] = [structlog.processors.format_exc_info]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The richer traceback would print local variables, secrets among them.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         errors = []
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
