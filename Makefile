@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 # uv first where there is one; should it fail, pip has the last word.
 install = { $(if $(UV),$(UV) pip install --quiet --python $(RUN)/python $(1) || )$(RUN)/python -m pip \
-	--quiet --disable-pip-version-check --no-input install $(1); } >&2
+	--quiet --quiet --disable-pip-version-check --no-input install $(1); } >&2
 locked = $(call install,--require-hashes --requirement requirements/$(1).lock)
 project = $(call install,--no-deps --no-build-isolation --editable .)
 
