@@ -23,7 +23,7 @@ from scim2_models.path import (
     Present,
     ValuePath,
 )
-from sqlalchemy import Select, Uuid, and_, bindparam, false, func, not_, or_, select
+from sqlalchemy import Select, Uuid, and_, bindparam, false, func, not_, or_, select, true
 
 from gateway.scim.attributes import SCHEMAS, Attribute, Kind, Schema
 from gateway.scim.directory import Directory, addresses, directory
@@ -162,6 +162,8 @@ class _Rows(FilterVisitor[Expression]):
             if place.sub is None:
                 return entries.some()
             return entries.some(entries.leaf(place.sub).expression.is_not(None))
+        if place.path == "meta":
+            return true()
         return self._leaf(place).expression.is_not(None)
 
     def visit_comparison(self, node: Comparison) -> Expression:

@@ -2,7 +2,7 @@
 
 from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import Status, check_server
-from scim_sanity.probe.runner import run_probe_api
+from scim_sanity.probe.runner import run_probe_api  # type: ignore[import-untyped]
 
 from gateway.storage.unit_of_work import Work
 from tests.factories import house
