@@ -7,6 +7,7 @@ becomes of it.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -291,6 +292,31 @@ class Attempt:
     force: bool = False
 
 
+class Link(StrEnum):
+    """How an account at the provider came to be somebody's here."""
+
+    KNOWN = "known"
+    SCIM = "scim"
+    JIT = "jit"
+    PROOF = "proof"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Whom a sign-in would reach: a member, a newcomer, somebody to be asked, or nobody.
+
+    `refusal` is a stable code. With `proposed`, whoever has an account here may prove it.
+    """
+
+    link: Link | None = None
+    identity_id: UUID | None = None
+    person_id: UUID | None = None
+    member_id: UUID | None = None
+    refusal: str | None = None
+    proposed: bool = False
+    confined: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A new session, in clear for the only time, and the way back into the product."""
@@ -310,6 +336,7 @@ class LinkProposed:
     token: str = field(repr=False)
     return_to: str
     expires_at: datetime
+    code: str
 
 
 @dataclass(frozen=True, slots=True)

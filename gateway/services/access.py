@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, Select, and_, select
 
 from gateway.domain.access import (
     AccessFacts,
@@ -126,9 +126,9 @@ def of_rows(
     connections = _connections(uow, at)
     members = [member_facts(row) for row in rows]
     ids = [member.id for member in members]
-    managed = [member.id for member in members if member.managed_by]
-    groups = _groups(uow, managed, at) if managed else {}
-    rules = _rules(uow, {g for found in groups.values() for g in found}, at)
+    managed = {member.id: member.managed_by for member in members if member.managed_by}
+    groups = groups_of(uow, managed, at)
+    rules = rules_of(uow, {g for found in groups.values() for g in found}, at)
     # What hands gave a managed member is kept and ignored, so it need not be read.
     by_hand = [m.id for m in members if not _decides(connections, m.managed_by)]
     role_grants, chatbot_grants = _grants(uow, by_hand, at)
@@ -198,13 +198,45 @@ def _connection_facts(rows: Sequence[Row[Any]]) -> dict[UUID, ConnectionFacts]:
     }
 
 
-def _groups(
-    uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None
+def groups_of(
+    uow: UnitOfWork, managed: Mapping[UUID, UUID], at: datetime | None = None
 ) -> dict[UUID, dict[UUID, Group]]:
-    """Return the groups of each member in the connection that manages it."""
+    """Return, by member, the groups in the connection that manages it.
+
+    A SCIM connection's directory says them, a sign-on connection's last good sign-in.
+    """
+    if not managed:
+        return {}
+    sign_on = _sign_on_connections(uow)
+    asserting = [member for member, connection in managed.items() if connection in sign_on]
+    provisioned = [member for member, connection in managed.items() if connection not in sign_on]
+    found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
+    for query, ids in ((_provisioned_groups, provisioned), (_asserted_groups, asserting)):
+        for row in uow.all(query(uow, ids, at)) if ids else ():
+            if managed[row.member_id] == row.connection_id:
+                found[row.member_id][row.id] = Group(row.id, row.display_name)
+    return found
+
+
+def has_sign_on(uow: UnitOfWork) -> bool:
+    """Whether the organisation ever had a sign-on connection."""
+    return bool(_sign_on_connections(uow))
+
+
+def _sign_on_connections(uow: UnitOfWork) -> frozenset[UUID]:
+    c = t.connections.c
+
+    def load() -> frozenset[UUID]:
+        rows = uow.all(uow.own(t.connections, c.id).where(c.kind != "scim"))
+        return frozenset(row.id for row in rows)
+
+    return uow.remembered("sign_on_connections", load)
+
+
+def _provisioned_groups(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> Select[Any]:
     u, g, m = t.directory_users.c, t.directory_groups.c, t.directory_memberships
     here = (u.organisation_id, u.connection_id)
-    query = (
+    return (
         select(u.member_id, u.connection_id, g.id, g.display_name)
         .join_from(
             t.directory_users,
@@ -223,15 +255,34 @@ def _groups(
         .where(u.organisation_id == uow.organisation_id, u.member_id.in_(ids))
         .order_by(g.id)
     )
-    found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
-    for row in uow.all(query):
-        found[row.member_id][row.id] = Group(row.id, row.display_name)
-    return found
 
 
-def _rules(
-    uow: UnitOfWork, groups: set[UUID], at: datetime | None
+def _asserted_groups(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> Select[Any]:
+    a, g = t.asserted_memberships, t.directory_groups.c
+    return (
+        select(a.c.member_id, a.c.connection_id, g.id, g.display_name)
+        .join_from(
+            a,
+            t.directory_groups,
+            and_(
+                g.organisation_id == a.c.organisation_id,
+                g.connection_id == a.c.connection_id,
+                g.id == a.c.group_id,
+            ),
+        )
+        .where(
+            a.c.organisation_id == uow.organisation_id,
+            a.c.member_id.in_(ids),
+            held_at(a, at),
+        )
+        .order_by(g.id)
+    )
+
+
+def rules_of(
+    uow: UnitOfWork, groups: set[UUID], at: datetime | None = None
 ) -> dict[UUID, list[MappingRule]]:
+    """Return the live rules that name these groups, by group."""
     if at is None:
         groups &= mapped_groups(uow)
     if not groups:

@@ -73,13 +73,22 @@ def get(uow: UnitOfWork, connection_id: UUID) -> Connection:
     return Connection.of(_load(uow, connection_id))
 
 
+def of_any_kind(uow: UnitOfWork, connection_id: UUID) -> Connection:
+    """Return a connection, whatever protocol it speaks, that is not deleted.
+
+    :raises NotFound: absent, deleted or another organisation's.
+    """
+    row = uow.load(t.connections, connection_id, noun="connection")
+    if row.state == "deleted":
+        raise NotFound("No such connection.")
+    return Connection.of(row)
+
+
 def listing(uow: UnitOfWork) -> Sequence[Connection]:
-    """Return the connections that are not deleted, the oldest first."""
-    rows = t.connections
-    return [
-        Connection.of(row)
-        for row in uow.all(uow.own(rows).where(rows.c.state != "deleted").order_by(rows.c.id))
-    ]
+    """Return the SCIM connections that are not deleted, the oldest first."""
+    c = t.connections.c
+    wanted = uow.own(t.connections).where(c.kind == "scim", c.state != "deleted").order_by(c.id)
+    return [Connection.of(row) for row in uow.all(wanted)]
 
 
 def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
@@ -167,7 +176,7 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
 
 def _load(uow: UnitOfWork, connection_id: UUID) -> Record:
     row = uow.load(t.connections, connection_id, noun="SCIM connection")
-    if row.state == "deleted":
+    if row.state == "deleted" or row.kind != "scim":
         raise NotFound("No such SCIM connection.")
     return row
 

@@ -36,7 +36,7 @@ def create_rule(
     :raises RoleAboveOwn: the rule gives more than its author may give.
     :raises ScopeUndecided: a first chatbot rule, and nobody chose the connection's scope.
     """
-    connection = connections.get(uow, connection_id)
+    connection = connections.of_any_kind(uow, connection_id)
     rule = _rule(uow.new_id(), connection_id, group_id, kind, wish)
     _require_sound(uow, connection, rule)
     _insert(uow, rule)
@@ -48,7 +48,7 @@ def create_rule(
 def update_rule(uow: UnitOfWork, rule_id: UUID, **wish: Any) -> None:
     """Change fields of a rule; the same values change nothing. As `create_rule` otherwise."""
     before = get(uow, rule_id)
-    connection = connections.get(uow, before.connection_id)
+    connection = connections.of_any_kind(uow, before.connection_id)
     fields = _shown(before) | wish
     after = _rule(before.id, before.connection_id, before.group_id, before.kind, fields)
     if after == before:
@@ -118,7 +118,13 @@ def members_of(uow: UnitOfWork, connection_id: UUID, group_id: UUID) -> list[UUI
             u.member_id.is_not(None),
         )
     )
-    return [row.member_id for row in rows]
+    a = t.asserted_memberships.c
+    asserted = uow.all(
+        uow.own(t.asserted_memberships, a.member_id).where(
+            a.connection_id == connection_id, a.group_id == group_id, a.valid_to.is_(None)
+        )
+    )
+    return [row.member_id for row in (*rows, *asserted)]
 
 
 def names_group(uow: UnitOfWork, group_id: UUID) -> bool:

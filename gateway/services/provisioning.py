@@ -1,9 +1,10 @@
 """What an identity provider's word about a user does to the membership behind it."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, Row, and_, select
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import UserRecord
@@ -23,7 +24,18 @@ from gateway.domain.memberships import (
 )
 from gateway.domain.memberships import Joining as How
 from gateway.domain.plans import Cause, Outcome
-from gateway.services import attention, domains, funnel, members, ownership, people, seats
+from gateway.domain.text import fold
+from gateway.services import (
+    access,
+    attention,
+    domains,
+    funnel,
+    houses,
+    members,
+    ownership,
+    people,
+    seats,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -113,26 +125,18 @@ def _known(uow: UnitOfWork, connection: Connection, record: UserRecord) -> _Know
     if not domains.is_proved(uow, record.email):
         return _Known(_STRANGER, confined=True)
     person_id = people.find(uow, record.email) if record.email else None
-    if person_id is None:
-        return _Known(Acquaintance(in_verified_domain=True, known=False))
-    m, c = t.members.c, t.connections.c
-    row = uow.one(
-        select(m.id, m.state, m.managed_by, c.state.label("connection_state"))
-        .join_from(
-            t.members,
-            t.connections,
-            and_(c.organisation_id == m.organisation_id, c.id == m.managed_by),
-            isouter=True,
-        )
-        .where(
-            m.organisation_id == uow.organisation_id,
-            m.person_id == person_id,
-            m.state != MemberState.REMOVED,
-        )
-    )
+    row = _member_of(uow, t.members.c.person_id == person_id) if person_id else None
+    if row is None and record.email and access.has_sign_on(uow):
+        # Who came by single sign-on first may be a person of their own; provisioning adopts them.
+        email_key = t.members.c.email_key == fold(record.email)
+        row = _member_of(uow, and_(email_key, t.members.c.source == "jit"))
     if row is None:
-        return _Known(Acquaintance(in_verified_domain=True, known=True), person_id)
-    managed = row.managed_by is not None and row.connection_state == "active"
+        known_elsewhere = person_id is not None
+        return _Known(
+            Acquaintance(in_verified_domain=True, known=known_elsewhere), person_id=person_id
+        )
+    # Provisioning has precedence over what sign-ins say.
+    managed = row.kind == "scim" and row.connection_state == "active"
     if managed and row.managed_by == connection.id:
         # A second user of this connection with the address of the first is somebody else.
         attention.note(uow, connection.id, "email_shared", record.user_name, {})
@@ -142,8 +146,39 @@ def _known(uow: UnitOfWork, connection: Connection, record: UserRecord) -> _Know
         known=True,
         state=MemberState(row.state),
         managed_elsewhere=managed,
+        break_glass=row.break_glass,
     )
-    return _Known(who, person_id, row.id)
+    return _Known(who, row.person_id, row.id)
+
+
+def _member_of(uow: UnitOfWork, which: ColumnElement[bool]) -> Row[Any] | None:
+    """Return the one present member that this names, with the connection that manages it."""
+    m, c = t.members.c, t.connections.c
+    found = uow.all(
+        select(
+            m.id,
+            m.person_id,
+            m.state,
+            m.managed_by,
+            c.kind,
+            c.state.label("connection_state"),
+            houses.is_break_glass(m.organisation_id, m.id).label("break_glass"),
+        )
+        .join_from(
+            t.members,
+            t.connections,
+            and_(c.organisation_id == m.organisation_id, c.id == m.managed_by),
+            isouter=True,
+        )
+        .where(
+            m.organisation_id == uow.organisation_id,
+            m.state != MemberState.REMOVED,
+            which,
+        )
+        .order_by(m.id)
+        .limit(1)
+    )
+    return found[0] if found else None
 
 
 def _join(

@@ -143,7 +143,8 @@ replay_keys = Table(
     lookup("ix_replay_keys_expiry", "organisation_id", "expires_at"),
 )
 
-# (connection, issuer, subject) → person; nothing else ever links the two.
+# (connection, issuer, subject) → person, for as long as that membership lasts; nothing else ever
+# links the two.
 identities = Table(
     "identities",
     metadata,
@@ -154,11 +155,13 @@ identities = Table(
     Column("subject", Key, nullable=False),
     text_column("subject_format", nullable=True),
     Column("person_id", Uuid, ForeignKey("persons.id"), nullable=False),
+    Column("member_id", Uuid, nullable=False),
     text_column("linked_by"),  # scim | jit | proof
     instant("created_at"),
     instant("last_used_at", nullable=True),
     PrimaryKeyConstraint("organisation_id", "id"),
     reference("connections", "connection_id"),
+    reference("members", "member_id"),
     only(
         "uq_identities_subject",
         "organisation_id",
@@ -167,7 +170,7 @@ identities = Table(
         "subject",
         where="subject <> ''",
     ),
-    lookup("ix_identities_person", "organisation_id", "person_id"),
+    lookup("ix_identities_member", "organisation_id", "member_id"),
 )
 
 link_proposals = Table(

@@ -1064,6 +1064,7 @@ def upgrade() -> None:
         sa.Column("subject", types.Key(), nullable=False),
         sa.Column("subject_format", sa.String(), nullable=True),
         sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
         sa.Column("linked_by", sa.String(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
@@ -1072,12 +1073,17 @@ def upgrade() -> None:
             ["connections.organisation_id", "connections.id"],
             name=op.f("fk_identities_connection_id_connections"),
         ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_identities_member_id_members"),
+        ),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_identities__persons")),
         sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_identities")),
     )
     with op.batch_alter_table("identities", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_identities_person", ["organisation_id", "person_id"], unique=False
+            "ix_identities_member", ["organisation_id", "member_id"], unique=False
         )
         batch_op.create_index(
             "uq_identities_subject",
@@ -1485,9 +1491,16 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("directory_memberships", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_directory_memberships_user",
+            "ix_directory_memberships_past",
             ["organisation_id", "connection_id", "user_id", "valid_from"],
             unique=False,
+        )
+        batch_op.create_index(
+            "ix_directory_memberships_user",
+            ["organisation_id", "connection_id", "user_id", "group_id"],
+            unique=False,
+            postgresql_where=sa.text("valid_to IS NULL"),
+            sqlite_where=sa.text("valid_to IS NULL"),
         )
         batch_op.create_index(
             "uq_directory_memberships_open",
@@ -1587,7 +1600,12 @@ def downgrade() -> None:
             postgresql_where=sa.text("valid_to IS NULL"),
             sqlite_where=sa.text("valid_to IS NULL"),
         )
-        batch_op.drop_index("ix_directory_memberships_user")
+        batch_op.drop_index(
+            "ix_directory_memberships_user",
+            postgresql_where=sa.text("valid_to IS NULL"),
+            sqlite_where=sa.text("valid_to IS NULL"),
+        )
+        batch_op.drop_index("ix_directory_memberships_past")
 
     op.drop_table("directory_memberships")
     with op.batch_alter_table("directory_emails", schema=None) as batch_op:
@@ -1673,7 +1691,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("subject <> ''"),
             sqlite_where=sa.text("subject <> ''"),
         )
-        batch_op.drop_index("ix_identities_person")
+        batch_op.drop_index("ix_identities_member")
 
     op.drop_table("identities")
     with op.batch_alter_table("grants", schema=None) as batch_op:
