@@ -111,5 +111,6 @@ directory_memberships = Table(
         name="fk_directory_memberships_user",
     ),
     only("uq_directory_memberships_open", *HERE, "group_id", "user_id", where=OPEN),
-    lookup("ix_directory_memberships_user", *HERE, "user_id", "valid_from"),
+    lookup("ix_directory_memberships_user", *HERE, "user_id", "group_id", where=OPEN),
+    lookup("ix_directory_memberships_past", *HERE, "user_id", "valid_from"),
 )
