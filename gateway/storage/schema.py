@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from gateway.storage import statistics
 from gateway.storage.engine import Engines
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -17,6 +18,8 @@ def migrate(engines: Engines) -> None:
     """Bring the database to the newest revision; a database already there is left alone."""
     with engines.write.begin() as connection:
         command.upgrade(_config(connection), "head")
+        if connection.dialect.name == "sqlite":
+            statistics.describe(connection)
 
 
 def is_current(engines: Engines) -> bool:
