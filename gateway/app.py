@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from gateway.storage import schema
 from gateway.storage.engine import open_engines
 from gateway.storage.unit_of_work import Work
+from gateway.storage.vault import Vault
 
 Clock = Callable[[], datetime]
 REQUEST_ID = "gateway.request_id"
@@ -74,7 +75,12 @@ def build_work(settings: Settings, clock: Clock = utc_now) -> Work:
     engines = open_engines(
         settings.database_url.get_secret_value(), pool_size=settings.request_threads + 1
     )
-    return Work(engines, clock=clock, new_id=TimeOrderedIds(clock))
+    return Work(engines, clock=clock, new_id=TimeOrderedIds(clock), vault=_vault(settings))
+
+
+def _vault(settings: Settings) -> Vault:
+    keys = settings.encryption_keys
+    return Vault.of(keys.get_secret_value()) if keys else Vault()
 
 
 class Gateway(Flask):

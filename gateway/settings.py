@@ -29,6 +29,14 @@ class Settings(BaseSettings):
     """Where everything is kept: `postgresql://user:password@host/name`, or `sqlite:///file` to
     try the product on one machine."""
 
+    encryption_keys: SecretStr | None = None
+    """Keys that seal what must be readable again, such as client secrets: 32 bytes each in base64,
+    separated by commas, the newest first. Without one, connections that need a secret of ours or
+    of a provider, and codes of an authenticator, are refused."""
+
+    plain_http_cookies: bool = False
+    """Lets cookies travel without https, for a demo on loopback. `gateway serve` refuses it."""
+
     smtp_host: str | None = None
     """Mail server for outgoing messages. Without it, mail waits in the outbox and the worker
     says so."""
