@@ -16,7 +16,7 @@ STATUSES: Mapping[type[errors.GatewayError], int] = {
     errors.InvalidRequest: 422,
     errors.TokenInvalid: 401,
     errors.SessionEnded: 401,
-    errors.SignInFailed: 401,
+    errors.SignInFailed: 403,
     errors.StepUpRequired: 403,
     errors.NotPermitted: 403,
     errors.RoleAboveOwn: 403,

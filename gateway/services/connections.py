@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
-
 from gateway.domain import acting as rules
 from gateway.domain.connections import SETTINGS, Connection
 from gateway.domain.errors import (
@@ -15,7 +13,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, acting, managed, scim_tokens, terms
+from gateway.services import access, acting, break_glass, managed, scim_tokens, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -33,9 +31,9 @@ def create(
     """
     agreed = terms.current(uow)
     agreed.require("scim")
-    _require_may_configure(uow, None, settings.get("unmapped", "default_role"))
-    _require_name(name)
-    _require_settings(settings, agreed)
+    require_may_configure(uow, None, settings.get("unmapped", "default_role"))
+    name = proper_name(name)
+    require_settings(settings, agreed)
     _require_successor(uow, successor_id)
     connection_id = uow.new_id()
     values: dict[str, object] = {
@@ -51,7 +49,7 @@ def create(
         t.connection_versions,
         id=connection_id,
         kind="scim",
-        name=name.strip(),
+        name=name,
         state="active",
         successor_id=successor_id,
         detected_dialect=None,
@@ -60,7 +58,7 @@ def create(
     )
     uow.insert(t.directory_counts, connection_id=connection_id, users=0, groups=0)
     uow.terms_changed()
-    after = {"name": name.strip(), "successor_id": str(successor_id), **values}
+    after = {"name": name, "successor_id": str(successor_id), **values}
     uow.record(Fact("connection.created", (_target(connection_id, name),), after=after))
     return connection_id
 
@@ -100,13 +98,11 @@ def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
     row = _load(uow, connection_id)
     named = dict(settings)
     if "name" in named:
-        name = named.pop("name")
-        _require_name(name)
-        settings["name"] = str(name).strip()
+        settings["name"] = proper_name(named.pop("name"))
     if "successor_id" in named:
         _require_successor(uow, named.pop("successor_id"))
-    _require_settings(named, terms.current(uow))
-    _require_may_configure(uow, connection_id, named.get("unmapped", row.unmapped))
+    require_settings(named, terms.current(uow))
+    require_may_configure(uow, connection_id, named.get("unmapped", row.unmapped))
     changed = {k: v for k, v in settings.items() if getattr(row, k) != v}
     if not uow.change(t.connection_versions, row, **settings):
         return
@@ -134,7 +130,7 @@ def disable(uow: UnitOfWork, connection_id: UUID) -> None:
     row = _load(uow, connection_id)
     if row.state == "disabled":
         return
-    _require_may_configure(uow, connection_id, row.unmapped)
+    require_may_configure(uow, connection_id, row.unmapped)
     managed.convert(uow, connection_id)
     uow.change(t.connection_versions, row, state="disabled")
     uow.terms_changed()
@@ -147,7 +143,7 @@ def enable(uow: UnitOfWork, connection_id: UUID) -> None:
     row = _load(uow, connection_id)
     if row.state == "active":
         return
-    _require_may_configure(uow, connection_id, row.unmapped)
+    require_may_configure(uow, connection_id, row.unmapped)
     terms.current(uow).require("scim")
     _require_successor(uow, row.successor_id)
     uow.change(t.connection_versions, row, state="active")
@@ -165,7 +161,7 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
     if people not in PEOPLE_AFTER_DELETION:
         raise InvalidRequest(f"People: {' or '.join(PEOPLE_AFTER_DELETION)}.", field="people")
     row = _load(uow, connection_id)
-    _require_may_configure(uow, connection_id, row.unmapped)
+    require_may_configure(uow, connection_id, row.unmapped)
     scim_tokens.revoke_all(uow, connection_id)
     managed.release(uow, connection_id, deactivate=people == "deactivate_members")
     row = _load(uow, connection_id)
@@ -181,7 +177,7 @@ def _load(uow: UnitOfWork, connection_id: UUID) -> Record:
     return row
 
 
-def _require_may_configure(uow: UnitOfWork, connection_id: UUID | None, unmapped: object) -> None:
+def require_may_configure(uow: UnitOfWork, connection_id: UUID | None, unmapped: object) -> None:
     """Judge a connection by the strongest role that it can give."""
     roles = {role.id: role for role in access.roles_at(uow)}
     r = t.mapping_rules.c
@@ -202,12 +198,18 @@ def _require_may_configure(uow: UnitOfWork, connection_id: UUID | None, unmapped
     )
 
 
-def _require_name(name: object) -> None:
+def proper_name(name: object) -> str:
+    """Return a connection's name without spaces around it.
+
+    :raises InvalidRequest: empty, or longer than 64 characters.
+    """
     if not isinstance(name, str) or not 0 < len(name.strip()) <= 64:
         raise InvalidRequest("A connection's name has 1 to 64 characters.", field="name")
+    return name.strip()
 
 
-def _require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
+def require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
+    """Refuse an unknown setting, and a value that it cannot have."""
     for name, value in settings.items():
         if name not in SETTINGS:
             raise InvalidRequest(f"A connection has no setting {name!r}.", field=name)
@@ -218,28 +220,43 @@ def _require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
         raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
 
 
-def _require_successor(uow: UnitOfWork, successor_id: object) -> None:
-    """Somebody active whom no identity provider manages, and who is no owner already."""
-    m = t.members.c
-    fit = (
-        uow.one(
-            select(m.id).where(
-                m.organisation_id == uow.organisation_id,
-                m.id == successor_id,
-                m.state == MemberState.ACTIVE,
-                m.managed_by.is_(None),
-                ~m.owner_of_record,
-                ~m.admin_hold,
-            )
-        )
-        if isinstance(successor_id, UUID)
-        else None
+def has_successor(uow: UnitOfWork) -> bool:
+    """Whether a live connection names somebody to inherit the ownership."""
+    c = t.connections.c
+    named = uow.own(t.connections, c.successor_id).where(
+        c.state == "active", c.successor_id.is_not(None)
     )
-    if fit is None:
+    return any(_fits(uow, row.successor_id) for row in uow.all(named))
+
+
+def _require_successor(uow: UnitOfWork, successor_id: object) -> None:
+    """Somebody active whom no identity provider manages, and who is no owner already.
+
+    Where a break-glass owner can always come in, nobody need be named.
+    """
+    if successor_id is None and break_glass.exist(uow):
+        return
+    if not isinstance(successor_id, UUID) or not _fits(uow, successor_id):
         raise SuccessorRequired(
-            "Name an active member, managed by hand and not an owner, to succeed the owner.",
-            levers=("Add a member by hand and name them as successor_id.",),
+            "Name an active member, managed by hand and not an owner, to succeed the owner, or"
+            " appoint a break-glass owner.",
+            levers=(
+                "Add a member by hand and name them as successor_id.",
+                "Appoint an owner with two factors as break-glass owner.",
+            ),
         )
+
+
+def _fits(uow: UnitOfWork, successor_id: UUID) -> bool:
+    m = t.members.c
+    fit = uow.own(t.members, m.id).where(
+        m.id == successor_id,
+        m.state == MemberState.ACTIVE,
+        m.managed_by.is_(None),
+        ~m.owner_of_record,
+        ~m.admin_hold,
+    )
+    return uow.one(fit) is not None
 
 
 def _target(connection_id: UUID, name: str) -> Target:

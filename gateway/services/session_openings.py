@@ -20,6 +20,7 @@ from gateway.domain.sessions import (
     is_strong,
     opens_by_own_proof,
 )
+from gateway.services import break_glass as break_glass_owners
 from gateway.services import houses
 from gateway.services.houses import House
 from gateway.services.secrets import digest_secret, new_secret
@@ -233,12 +234,7 @@ def _prove_own(here: PersonWork, session: _Made, house: House, factors: frozense
     said = {"method": "+".join(sorted(factors)), "strong": is_strong(factors)}
     uow.record(Fact("signin.succeeded", (target,), after=said))
     if break_glass:
-        uow.update(
-            t.break_glass_owners,
-            {"member_id": house.member_id, "valid_to": None},
-            last_used_at=here.now,
-        )
-        uow.record(Fact("break_glass.used", (target,)))
+        break_glass_owners.used(uow, uow.load(t.members, house.member_id))
 
 
 def _insert_proof(uow: UnitOfWork, session_id: UUID, member_id: UUID, **values: Any) -> None:

@@ -1,0 +1,253 @@
+"""Break-glass owners: who can always come in by their own factors, announced and audited.
+
+They keep an organisation from being locked out by its identity provider: no provisioning matches
+them, no enforcement closes the house to them.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, exists, select
+
+from gateway.domain.errors import BadEmail, InvalidRequest, NotFound, NotPermitted
+from gateway.domain.events import Fact, Target
+from gateway.domain.identity import ActorType
+from gateway.domain.memberships import MemberState
+from gateway.services import access, outbox
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import Record, UnitOfWork
+
+LIMIT = 2
+ANNOUNCE_EVERY = timedelta(days=90)
+TABLE = t.break_glass_owners
+
+
+def exist(uow: UnitOfWork) -> bool:
+    """Whether the organisation has somebody who can come in whatever happens to its provider."""
+    m, b = t.members.c, TABLE.c
+    return (
+        uow.one(
+            select(b.member_id)
+            .join_from(
+                TABLE,
+                t.members,
+                (m.organisation_id == b.organisation_id) & (m.id == b.member_id),
+            )
+            .where(
+                b.organisation_id == uow.organisation_id,
+                b.valid_to.is_(None),
+                m.state == MemberState.ACTIVE,
+                m.owner_of_record,
+                ~m.admin_hold,
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def appoint(uow: UnitOfWork, member_id: UUID) -> None:
+    """Let an owner of record always come in by their own two factors; all owners are told.
+
+    The edge has made sure that the appointing owner proved who they are a moment ago.
+
+    :raises NotPermitted: the author is neither an owner of record nor the operator.
+    :raises InvalidRequest: not an active owner of record whom nobody provisions, with a password
+        or passkey and a second factor; or two are appointed already.
+    """
+    _require_author(uow)
+    member = uow.load(t.members, member_id)
+    present = listing(uow)
+    if member_id in {row.member_id for row in present}:
+        return
+    if len(present) >= LIMIT:
+        raise InvalidRequest(f"At most {LIMIT} break-glass owners can be appointed.")
+    _require_fit(uow, member)
+    uow.insert(
+        TABLE,
+        member_id=member_id,
+        valid_from=uow.now,
+        valid_to=None,
+        appointed_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        announced_at=uow.now,
+        confirmed_at=None,
+        last_used_at=None,
+    )
+    uow.record(Fact("break_glass.appointed", (_target(member),)))
+    announce(uow, member)
+
+
+def confirm(uow: UnitOfWork, member_id: UUID) -> None:
+    """Say that a break-glass owner is still wanted: it is not announced again.
+
+    :raises NotFound: the member is none. :raises NotPermitted: by nobody but another owner, or
+        the operator.
+    """
+    row = _load(uow, member_id)
+    _require_author(uow, except_for=member_id)
+    if row.confirmed_at is None:
+        uow.update(TABLE, {"member_id": member_id, "valid_to": None}, confirmed_at=uow.now)
+        member = uow.load(t.members, member_id)
+        uow.record(Fact("break_glass.confirmed", (_target(member),)))
+
+
+def end(uow: UnitOfWork, member_id: UUID) -> None:
+    """Make a break-glass owner an ordinary owner again; sessions so opened end.
+
+    :raises NotFound: the member is none. :raises NotPermitted: by nobody but an owner or the
+        operator.
+    """
+    _load(uow, member_id)
+    _require_author(uow)
+    uow.update(TABLE, {"member_id": member_id, "valid_to": None}, valid_to=uow.now)
+    uow.update(
+        t.session_proofs,
+        {"member_id": member_id, "break_glass": True, "revoked_at": None},
+        revoked_at=uow.now,
+        revoked_because="break_glass_ended",
+    )
+    uow.record(Fact("break_glass.ended", (_target(uow.load(t.members, member_id)),)))
+
+
+def listing(uow: UnitOfWork) -> Sequence[Row[Any]]:
+    """Return the break-glass owners, the first appointed first."""
+    return uow.all(uow.own(TABLE).where(TABLE.c.valid_to.is_(None)).order_by(TABLE.c.valid_from))
+
+
+def announce_due(uow: UnitOfWork) -> int:
+    """Announce those again whom nobody confirmed in ninety days; say how many."""
+    due = [
+        row
+        for row in listing(uow)
+        if row.confirmed_at is None and row.announced_at <= uow.now - ANNOUNCE_EVERY
+    ]
+    for row in due:
+        uow.update(TABLE, {"member_id": row.member_id, "valid_to": None}, announced_at=uow.now)
+        announce(uow, uow.load(t.members, row.member_id))
+    return len(due)
+
+
+def alarm(uow: UnitOfWork, connection_id: UUID, keys: Sequence[str | None]) -> None:
+    """Tell everybody if a provider took somebody away who is a break-glass owner here.
+
+    `keys` are the folded user name and addresses of whom it took away.
+    """
+    wanted = {key for key in keys if key}
+    for row in listing(uow):
+        member = uow.load(t.members, row.member_id)
+        if member.email_key not in wanted:
+            continue
+        targets = (_target(member), Target("connection", str(connection_id)))
+        uow.record(Fact("break_glass.threatened", targets))
+        _mail(
+            uow,
+            "break_glass.threatened",
+            "Your identity provider deprovisioned a break-glass owner",
+            f"{outbox.plain_name(member.display_name)} stays an owner and can sign in by their"
+            " own factors. If the person has left, end their appointment or transfer the"
+            " ownership.\n",
+        )
+
+
+def announce(uow: UnitOfWork, member: Record) -> None:
+    """Mail every owner and administrator who the break-glass owner is."""
+    _mail(
+        uow,
+        "break_glass.appointed",
+        "A break-glass owner of your organisation",
+        f"{outbox.plain_name(member.display_name)} can sign in with their own password and second"
+        " factor, whatever single sign-on is enforced. Each use is recorded and mailed.\n\n"
+        "Confirm it in the settings, or end it if it is not wanted.\n",
+    )
+
+
+def used(uow: UnitOfWork, member: Record) -> None:
+    """Record and mail that a break-glass owner signed in."""
+    uow.update(TABLE, {"member_id": member.id, "valid_to": None}, last_used_at=uow.now)
+    uow.record(Fact("break_glass.used", (_target(member),)))
+    _mail(
+        uow,
+        "break_glass.used",
+        "A break-glass owner signed in",
+        f"{outbox.plain_name(member.display_name)} signed in by their own factors at"
+        f" {uow.now:%Y-%m-%d %H:%M} UTC.\n",
+    )
+
+
+def _require_fit(uow: UnitOfWork, member: Record) -> None:
+    owner = member.owner_of_record and member.state == MemberState.ACTIVE and not member.admin_hold
+    if not owner or member.managed_by is not None:
+        raise InvalidRequest(
+            "A break-glass owner is an active owner of record whom no connection manages.",
+            field="member_id",
+        )
+    if not has_two_factors(uow, member.person_id):
+        raise InvalidRequest(
+            "A break-glass owner has a password and an authenticator or recovery codes, or a"
+            " passkey.",
+            field="member_id",
+        )
+
+
+def has_two_factors(uow: UnitOfWork, person_id: UUID) -> bool:
+    """Whether a person can prove two factors, or a passkey."""
+    totp, codes, keys = t.totp_secrets.c, t.recovery_codes.c, t.passkeys.c
+    row = uow.all(
+        select(
+            t.persons.c.password_hash.is_not(None).label("password"),
+            exists(
+                select(totp.person_id).where(
+                    totp.person_id == person_id, totp.confirmed_at.is_not(None)
+                )
+            ).label("totp"),
+            exists(
+                select(codes.person_id).where(codes.person_id == person_id, codes.used_at.is_(None))
+            ).label("codes"),
+            exists(select(keys.id).where(keys.person_id == person_id)).label("passkey"),
+        ).where(t.persons.c.id == person_id)
+    )[0]
+    return bool(row.passkey or (row.password and (row.totp or row.codes)))
+
+
+def _require_author(uow: UnitOfWork, except_for: UUID | None = None) -> None:
+    if uow.actor.type in (ActorType.OPERATOR, ActorType.SYSTEM):
+        return
+    own = uow.actor.member_id
+    member = uow.load(t.members, own) if own else None
+    if member is None or not member.owner_of_record or own == except_for:
+        raise NotPermitted("Only another owner of record, or the operator, does this.")
+
+
+def _load(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
+    for row in listing(uow):
+        if row.member_id == member_id:
+            return row
+    raise NotFound("This member is no break-glass owner.")
+
+
+def _mail(uow: UnitOfWork, kind: str, subject: str, text: str) -> None:
+    roles = [
+        role.id
+        for role in access.roles_at(uow)
+        if role.is_owner_role or "scim.manage" in role.org_atoms or "sso.manage" in role.org_atoms
+    ]
+    m = t.members.c
+    rows = uow.all(
+        uow.own(t.members, m.email)
+        .where(
+            m.state == MemberState.ACTIVE,
+            m.effective_role_id.in_(roles),
+            m.email.is_not(None),
+        )
+        .order_by(m.id)
+    )
+    for row in rows:
+        with suppress(BadEmail):  # an identity provider may call anything an address
+            outbox.send_mail(uow, kind, row.email, subject, text)
+
+
+def _target(member: Record) -> Target:
+    return Target("member", str(member.id), member.display_name)
