@@ -1,0 +1,133 @@
+"""Bytes become a tree only here, within bounds that keep every later step cheap.
+
+What the bounds stop is named in `docs/explanation/sign-in-threats.md`.
+"""
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from gateway.saml.errors import Unacceptable
+
+Element: TypeAlias = Any
+"""An element of a tree; the parser comes without types."""
+
+SIZE = 256 * 1024
+ELEMENTS = 6_000
+DEPTH = 40
+ATTRIBUTES = 24
+"""Attributes of one element."""
+
+DECLARATIONS = 24
+"""Namespaces that one element declares."""
+
+_DECLARATION = re.compile(rb"<\?xml\s[^<>]{0,100}?\?>")
+_ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
+_FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY", b"<!--", b"<?")
+_EVENTS = ("start-ns", "start", "end", "comment", "pi")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a document may be; `bare` refuses comments and processing instructions."""
+
+    size: int = SIZE
+    elements: int = ELEMENTS
+    bare: bool = True
+
+
+MESSAGE = Bounds()
+
+
+def parse(document: bytes, bounds: Bounds = MESSAGE) -> Element:
+    """Return the root of a document in UTF-8 without DOCTYPE.
+
+    :raises Unacceptable: it is no such document, or beyond the bounds.
+    """
+    if not document or len(document) > bounds.size:
+        raise Unacceptable("malformed", f"{len(document)} bytes, at most {bounds.size}")
+    body = _body(document)
+    for forbidden in _FORBIDDEN if bounds.bare else _FORBIDDEN[:2]:
+        if forbidden in body:
+            raise Unacceptable("malformed", f"contains {forbidden.decode()}")
+    # Each element costs at least one "<": the parser need not see what is too much anyway.
+    if body.count(b"<") > 2 * bounds.elements + 2:
+        raise Unacceptable("malformed", f"more than {bounds.elements} elements")
+    try:
+        return _tree(body, bounds)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Unacceptable("malformed", f"not well formed: {error}") from None
+
+
+def _body(document: bytes) -> bytes:
+    """Return the document without byte order mark and XML declaration, as proper UTF-8."""
+    body = document.removeprefix(b"\xef\xbb\xbf")
+    declaration = _DECLARATION.match(body)
+    if declaration:
+        encoding = _ENCODING.search(declaration.group())
+        if encoding and encoding.group(1).lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+            raise Unacceptable("malformed", "not said to be UTF-8")
+        body = body[declaration.end() :]
+    try:
+        body.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        raise Unacceptable("malformed", "not UTF-8") from None
+    return body
+
+
+def _tree(body: bytes, bounds: Bounds) -> Element:
+    events = etree.iterparse(
+        BytesIO(body),
+        events=_EVENTS,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=not bounds.bare,
+        remove_pis=not bounds.bare,
+    )
+    count = depth = declared = 0
+    for event, node in events:
+        if event == "start-ns":
+            declared += 1
+        elif event == "start":
+            count, depth = count + 1, depth + 1
+            _bound(node, count, depth, declared, bounds)
+            declared = 0
+        elif event == "end":
+            depth -= 1
+        elif bounds.bare:
+            raise Unacceptable("malformed", f"contains a {event}")
+    root: Element = events.root
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise Unacceptable("malformed", "contains a DOCTYPE")
+    return root
+
+
+def _bound(node: Element, count: int, depth: int, declared: int, bounds: Bounds) -> None:
+    if count > bounds.elements:
+        raise Unacceptable("malformed", f"more than {bounds.elements} elements")
+    if depth > DEPTH:
+        raise Unacceptable("malformed", f"deeper than {DEPTH} elements")
+    if len(node.attrib) > ATTRIBUTES or declared > DECLARATIONS:
+        raise Unacceptable("malformed", f"more than {ATTRIBUTES} attributes or namespaces")
+
+
+def text(node: Element | None) -> str:
+    """Return all text of an element that has no children, empty where there is none."""
+    return "" if node is None else str(node.text or "")
+
+
+def stray_text(node: Element) -> bool:
+    """Whether there is text between the children of an element."""
+    between: Any = chain((node.text,), (child.tail for child in node))
+    return any(part and not str(part).isspace() for part in between)
+
+
+def serialised(node: Element) -> bytes:
+    """Return an element as UTF-8 bytes without declaration."""
+    return bytes(etree.tostring(node, encoding="utf-8", xml_declaration=False, with_tail=False))
