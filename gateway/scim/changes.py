@@ -111,9 +111,9 @@ def _replace_user(uow: UnitOfWork, connection: Connection, change: Change) -> Do
 
 def _patch_user(uow: UnitOfWork, connection: Connection, change: Change) -> Done | Refused:
     stored = directory.find_user(uow, connection, _id(change))
-    payload = {**payload_of(stored.document), "active": stored.active}
-    state = patched(USERS, payload, change.operations)
-    record = user_record(state, active=state["active"])
+    # Without `active`: who does not speak of it does not ask to switch anybody on.
+    state = patched(USERS, payload_of(stored.document), change.operations)
+    record = user_record(state, active=state.get("active"))
     return _done(directory.update_user(uow, connection, stored.id, record))
 
 

@@ -72,7 +72,7 @@ def refusal_of(error: errors.GatewayError | SCIMException) -> Refusal:
     if isinstance(error, SCIMException):
         return _of_protocol(error)
     status, scim_type = SCIM_ERRORS[type(error)]
-    return Refusal(status, _detail(error), scim_type, _headers(error, status))
+    return Refusal(status, error.message, scim_type, _headers(error, status))
 
 
 def unexpected(request_id: str) -> Refusal:
@@ -87,18 +87,6 @@ def _of_protocol(error: SCIMException) -> Refusal:
     return Refusal(
         found.status or 500, found.detail or str(error), found.scim_type or None, headers
     )
-
-
-def _detail(error: errors.GatewayError) -> str:
-    """Say the message, and the numbers of a full organisation, which an IdP's admin needs."""
-    if not isinstance(error, errors.SeatLimitReached):
-        return error.message
-    numbers = [
-        f"{name} {error.details[name]}"
-        for name in ("limit", "used", "pending")
-        if name in error.details
-    ]
-    return f"{error.message} ({', '.join(numbers)})" if numbers else error.message
 
 
 def _headers(error: errors.GatewayError, status: int) -> dict[str, str]:
