@@ -28,8 +28,9 @@ def remember(uow: UnitOfWork, connection_id: UUID, key: str, until: datetime) ->
             expires_at=until,
         )
         .on_conflict_do_nothing(index_elements=["organisation_id", "connection_id", "key_hash"])
+        .returning(table.c.key_hash)
     )
-    return uow.execute(statement).rowcount == 1
+    return uow.execute(statement).first() is not None
 
 
 def forget_old(uow: UnitOfWork) -> int:

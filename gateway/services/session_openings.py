@@ -211,7 +211,7 @@ def _carry_over(
     kept: dict[UUID, None] = {}
     for row in here.all(live.order_by(p.c.organisation_id)):
         if row.organisation_id != but_not:
-            here.insert(p, **{**row._mapping, "session_id": new.id})
+            here.insert(p, **{**row._asdict(), "session_id": new.id})
             kept[row.organisation_id] = None
     return kept
 

@@ -82,7 +82,7 @@ def rules(uow: UnitOfWork, connection_id: UUID) -> Rules:
     row = uow.one(_RULES, organisation=uow.organisation_id, connection=connection_id)
     if row is None or row.state == "deleted":
         raise NotFound("No such connection.")
-    return Rules(**row._mapping)
+    return Rules(**row._asdict())
 
 
 def require_usable(uow: UnitOfWork, connection_id: UUID, *, test: bool) -> Rules:
