@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     absent = [part for part in parts.required() if not parts.available(part)]
     if absent:
         raise pytest.UsageError(f"required, but not installed: {', '.join(absent)}")
+    # Told to end, end as on Ctrl-C: the database server must not outlive the run.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     worker = getattr(config, "workerinput", None)
     # Short, because a socket's path may be no longer than 107 characters.
     folder = Path(worker["folder"] if worker else tempfile.mkdtemp(prefix="gateway-"))
