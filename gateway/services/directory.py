@@ -70,6 +70,8 @@ def update_user(
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
     active = before.active if record.active is None else record.active
+    if record.active and before.active and before.member_id is not None:
+        provisioning.reassert(uow, before.member_id)
     if _says_the_same(before, record, active=active):
         return stored_user(before)
     _require_free_keys(uow, connection, record, before)

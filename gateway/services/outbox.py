@@ -5,6 +5,7 @@ with no transaction open, and says what became of it. Delivery is at least once:
 dies between sending and saying so leaves a row that is sent again, under the same Message-ID.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +56,15 @@ def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> N
 def one_line(text: str) -> str:
     """Return `text` without line breaks and control characters, as a header may carry it."""
     return " ".join("".join(x if x.isprintable() else " " for x in text).split())
+
+
+def plain_name(name: str) -> str:
+    """Return a name as a mail may show it: one line of 64 characters that no reader links.
+
+    Whoever chooses a name must not be able to put an address of theirs into our mail.
+    """
+    unlinked = re.sub(r"[.:/@](?=\S)", " ", one_line(name))
+    return " ".join(unlinked.split())[:NAME_LIMIT]
 
 
 def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Message]:

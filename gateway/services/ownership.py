@@ -9,7 +9,7 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, LastOwner
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import funnel, offboarding, seats
+from gateway.services import funnel, notices, offboarding, seats
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -97,6 +97,7 @@ def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
         uow.record(Fact("member.contained", (_target(member),)))
         uow.record(Fact("scim.owner_protected", (_target(member),), outcome="refused"))
         funnel.recompute(uow, [member.id])
+        notices.owner_protected(uow, member)
     return LastOwner(
         "The last owner is not deprovisioned: access has ended, ownership stays until another "
         "owner exists.",

@@ -107,6 +107,13 @@ def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: 
         members.reactivate(uow, member_id, overage=connection.seat_overage)
 
 
+def reassert(uow: UnitOfWork, member_id: UUID) -> None:
+    """End a containment: the identity provider wants active whom it deprovisioned in vain."""
+    member = uow.load(t.members, member_id)
+    if member.contained:
+        ownership.release(uow, member)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Who lives at the address already, as far as this organisation may know."""

@@ -1,0 +1,81 @@
+"""Mails that tell administrators of what they must look at themselves."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from gateway.domain.errors import BadEmail
+from gateway.domain.memberships import MemberState
+from gateway.services import access, outbox
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+OWNER_PROTECTED = "scim.owner_protected"
+ONCE_IN = timedelta(hours=24)
+"""A notice of the same kind about the same member is not repeated within this time."""
+
+
+def owner_protected(uow: UnitOfWork, member: Row[Any]) -> None:
+    """Mail everybody who may manage SCIM that the last owner was deprovisioned and contained.
+
+    The owner concerned is left out: the identity provider has just ended that access.
+    """
+    if _told_lately(uow, OWNER_PROTECTED, member):
+        return
+    name = outbox.plain_name(member.display_name)
+    text = (
+        f"The identity provider deprovisioned {name}, the last owner of your organisation.\n\n"
+        "Their access has ended: sessions and keys are dead. They stay owner of record, because"
+        " an organisation needs one.\n\n"
+        "If this was meant, transfer the ownership or ask your operator to name another owner."
+        " If not, activate them again in the identity provider.\n"
+    )
+    for address in _administrators(uow, member):
+        with suppress(BadEmail):  # an identity provider may call anything an address
+            outbox.send_mail(
+                uow,
+                OWNER_PROTECTED,
+                address,
+                "The last owner of your organisation was deprovisioned",
+                text,
+            )
+
+
+def _administrators(uow: UnitOfWork, member: Row[Any]) -> list[str]:
+    roles = [role.id for role in access.roles_at(uow) if "scim.manage" in role.org_atoms]
+    m = t.members.c
+    rows = uow.all(
+        uow.own(t.members, m.email)
+        .where(
+            m.state == MemberState.ACTIVE,
+            m.effective_role_id.in_(roles),
+            m.id != member.id,
+            m.email.is_not(None),
+            ~m.admin_hold,
+            ~m.contained,
+        )
+        .order_by(m.id)
+    )
+    return [row.email for row in rows]
+
+
+def _told_lately(uow: UnitOfWork, action: str, member: Row[Any]) -> bool:
+    """Whether an earlier commit recorded the same about the same member."""
+    event, target = t.audit_events.c, t.audit_targets.c
+    query = (
+        select(event.id)
+        .join_from(
+            t.audit_targets,
+            t.audit_events,
+            and_(event.organisation_id == target.organisation_id, event.id == target.event_id),
+        )
+        .where(
+            target.organisation_id == uow.organisation_id,
+            target.target_id == member.id,
+            event.action == action,
+            event.occurred_at > uow.now - ONCE_IN,
+        )
+    )
+    return uow.one(query.limit(1)) is not None
