@@ -224,7 +224,8 @@ def _command(path: str, command: click.Command) -> str:
         described = [
             record
             for parameter in command.get_params(context)
-            if (record := parameter.get_help_record(context))
+            if isinstance(parameter, click.Option)
+            and (record := parameter.get_help_record(context))
         ]
     text = " ".join((command.help or "").replace("\b", "").split())
     page = f"\n## `{path}`\n\n{text}\n\n```\n{usage}\n```\n"
