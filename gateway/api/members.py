@@ -113,7 +113,12 @@ def read(uow: UnitOfWork, member: UUID) -> MemberDetail:
     return MemberDetail(**_values(row), access_epoch=row.access_epoch, access=held)
 
 
-@routes.endpoint(f"PATCH {ONE}", UPDATE, tagged=True, errors=(*ON_OTHERS, errors.ManagedByIdP))
+@routes.endpoint(
+    f"PATCH {ONE}",
+    UPDATE,
+    tagged=True,
+    errors=(*ON_OTHERS, errors.ManagedByIdP, errors.LastOwner),
+)
 def change(uow: UnitOfWork, member: UUID, body: MemberChange) -> MemberDetail:
     """Give a member another role by hand."""
     members.set_role(uow, member, body.role_id)
@@ -138,7 +143,11 @@ def deactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
     return read(uow, member)
 
 
-@routes.endpoint(f"POST {ONE}:reactivate", UPDATE, errors=(*ON_OTHERS, errors.SeatLimitReached))
+@routes.endpoint(
+    f"POST {ONE}:reactivate",
+    UPDATE,
+    errors=(*ON_OTHERS, errors.SeatLimitReached, errors.DeprovisionedByIdP),
+)
 def reactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
     """Bring a deactivated member back, if a seat is free."""
     members.reactivate(uow, member)

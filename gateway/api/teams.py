@@ -7,7 +7,7 @@ from uuid import UUID
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Name, Page
 from gateway.api.paging import Paging
-from gateway.domain.errors import AlreadyExists
+from gateway.domain.errors import AlreadyExists, ManagedByIdP
 from gateway.services import lists, teams
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -76,7 +76,7 @@ def join(uow: UnitOfWork, team: UUID, body: Seat) -> TeamMembers:
     return members(uow, team)
 
 
-@routes.endpoint(f"DELETE {ONE}/members/{{member}}", MANAGE, status=204)
+@routes.endpoint(f"DELETE {ONE}/members/{{member}}", MANAGE, status=204, errors=(ManagedByIdP,))
 def leave(uow: UnitOfWork, team: UUID, member: UUID) -> None:
-    """Take a member's own seat away; one that a group gives stays."""
+    """Take a member's own seat away; one that a group gives is not taken by hand."""
     teams.leave(uow, team, member)

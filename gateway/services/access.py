@@ -122,6 +122,8 @@ def of_rows(
     uow: UnitOfWork, rows: Sequence[Row[Any]], at: datetime | None = None
 ) -> dict[UUID, AccessFacts]:
     """Return the facts of members, of which up to 500 rows are at hand."""
+    if not rows:
+        return {}
     organisation = organisation_facts(uow, at)
     connections = _connections(uow, at)
     members = [member_facts(row) for row in rows]

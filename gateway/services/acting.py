@@ -98,9 +98,9 @@ def require_unmanaged(uow: UnitOfWork, member: Row[Any]) -> None:
 
     :raises ManagedByIdP: names connection, rule and group, and both levers.
     """
-    held = access.effective(uow, member.id)
-    if held.managed_by is None:
+    if managing(uow, member) is None:
         return
+    held = access.effective(uow, member.id)
     raise ManagedByIdP(
         "The identity provider decides this member's role.",
         levers=(
@@ -111,6 +111,15 @@ def require_unmanaged(uow: UnitOfWork, member: Row[Any]) -> None:
         rule=_text(held.source.rule_id),
         group=_text(held.source.group_id),
     )
+
+
+def managing(uow: UnitOfWork, member: Any) -> UUID | None:
+    """Return the live connection that decides for this member, if one does."""
+    if member.managed_by is None:
+        return None
+    managed_by: UUID = member.managed_by
+    decides = uow.load(t.connections, managed_by).state == "active"
+    return managed_by if decides else None
 
 
 def _role(uow: UnitOfWork, role_id: UUID) -> RoleDefinition:

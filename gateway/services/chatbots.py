@@ -19,8 +19,11 @@ def create(uow: UnitOfWork, name: str, owner_id: UUID | None = None) -> UUID:
     """Make a chatbot; without `owner_id` the acting member owns it, else the owner of record.
 
     :raises InvalidRequest: an empty or long name. :raises AlreadyExists: the name is taken.
+    :raises NotFound: the organisation has no such member.
     """
     name = _require_name(uow, name)
+    if owner_id is not None:
+        uow.load(t.members, owner_id)
     chatbot_id = uow.new_id()
     uow.create(
         t.chatbot_versions,

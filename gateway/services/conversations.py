@@ -52,8 +52,8 @@ def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
     row = uow.load(t.conversations, conversation_id)
     if row.state not in OPEN_STATES:
         raise InvalidRequest("A closed conversation is not assigned.")
-    uow.load(t.members, member_id)
-    if not access.effective(uow, member_id).allows("conversations.write", row.chatbot_id):
+    may = access.effective(uow, member_id).allows("conversations.write", row.chatbot_id)
+    if not may or uow.load(t.chatbots, row.chatbot_id).deleted:
         raise InvalidRequest("This member may not answer that chatbot's conversations.")
     if row.assignee_id == member_id:
         return

@@ -1,5 +1,6 @@
 """Users of a connection's directory: SCIM's verbs on what an identity provider said of people."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,9 @@ from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser, UserRecord
 from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed, Refused
 from gateway.domain.events import Fact, Target
-from gateway.domain.memberships import Known, Landing, MemberState, on_scim_create
+from gateway.domain.memberships import Known, Landing, on_scim_create
 from gateway.domain.text import fold
-from gateway.services import attention, directory_groups, members, provisioning
+from gateway.services import attention, departures, members, provisioning
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
@@ -44,7 +45,7 @@ def create_user(
             id=str(outcome.user_id),
         )
     if outcome.landing is Landing.RESTORED and outcome.user_id is not None:
-        return _restore(uow, connection, outcome.user_id, record)
+        return update_user(uow, connection, outcome.user_id, _with_activity(record))
     if outcome.landing is Landing.REPLACES and outcome.user_id is not None:
         refused = delete_user(uow, connection, outcome.user_id)
         if refused is not None:
@@ -62,7 +63,8 @@ def update_user(
 ) -> StoredUser | Refused:
     """Make a user as the record says; where nothing differs, nothing changes.
 
-    A deactivation of the last owner is refused and contained: the user stays as it was.
+    A deactivation of the last owner is refused and contained: the user stays as it was, until
+    a record says `active` again.
 
     :raises NotFound: absent, deleted, or another connection's.
     :raises PreconditionFailed: another version. :raises AlreadyExists: a key is taken.
@@ -70,17 +72,18 @@ def update_user(
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
     active = before.active if record.active is None else record.active
-    if record.active and before.active and before.member_id is not None:
-        provisioning.reassert(uow, before.member_id)
+    manages = provisioning.manages(uow, connection, before.member_id)
+    if manages and before.active and record.active:
+        provisioning.confirm(uow, connection, before.member_id)
     if _says_the_same(before, record, active=active):
         return stored_user(before)
     _require_free_keys(uow, connection, record, before)
-    refused = _follow_active(uow, connection, before, active=active)
-    if refused is not None:
-        return refused
+    if manages:
+        refused = _follow_active(uow, connection, before, active=active)
+        if refused is not None:
+            return refused
+        members.rename(uow, before.member_id, record.display_name, record.email)
     _write(uow, connection, before, record, active=active)
-    if before.member_id is not None:
-        _follow_profile(uow, connection, before, record)
     action = "directory.user_updated"
     if active and not before.active:
         action = "directory.user_restored"
@@ -105,16 +108,13 @@ def delete_user(
     """
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
-    if before.member_id is not None:
-        refusal = provisioning.refuses_to_go(uow, connection, before.member_id)
-        if refusal is not None:
-            return Refused(refusal)
-    directory_groups.leave_all(uow, connection, user_id)
-    if before.member_id is not None:
-        provisioning.remove(uow, before.member_id)
-    uow.update(USERS, _key(before), deleted_at=uow.now, active=False)
-    _count(uow, connection, -1)
-    uow.record(Fact("directory.user_deleted", _targets(before, before.user_name)))
+    if not provisioning.manages(uow, connection, before.member_id):
+        departures.end_user(uow, before)
+        return None
+    refusal = provisioning.refuses_to_go(uow, connection, before.member_id)
+    if refusal is not None:
+        return Refused(refusal)
+    members.remove(uow, before.member_id, "deprovisioned")
     return None
 
 
@@ -180,8 +180,10 @@ _WITH_NAME = _HERE.where(USERS.c.user_name_key == bindparam("name"))
 _WITH_EITHER = union(_WITH_NAME, _HERE.where(USERS.c.external_id == bindparam("external")))
 
 
-def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> StoredUser:
+def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> StoredUser | Refused:
     member_id = provisioning.enrol(uow, connection, record)
+    if isinstance(member_id, Refused):
+        return member_id
     row = {
         "id": uow.new_id(),
         "connection_id": connection.id,
@@ -203,35 +205,21 @@ def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> Stor
     return user
 
 
-def _restore(
-    uow: UnitOfWork, connection: Connection, user_id: UUID, record: UserRecord
-) -> StoredUser | Refused:
-    """Bring an inactive user back under its id, with the new values."""
-    before = _load(uow, connection, user_id)
-    if before.member_id is not None and _is_removed(uow, before.member_id):
-        # Removed by hand meanwhile: the membership stays ended, a new one takes its place.
-        uow.update(USERS, _key(before), member_id=provisioning.enrol(uow, connection, record))
-    return update_user(uow, connection, user_id, record)
+def _with_activity(record: UserRecord) -> UserRecord:
+    """Return a posted record: who is created without a word on activity is active."""
+    return replace(record, active=True) if record.active is None else record
 
 
 def _follow_active(
     uow: UnitOfWork, connection: Connection, before: Any, *, active: bool
 ) -> Refused | None:
-    if before.member_id is None or active == before.active:
+    if active == before.active:
         return None
     if active:
         provisioning.activate(uow, connection, before.member_id, before.user_name)
         return None
     refusal = provisioning.deactivate(uow, connection, before.member_id)
     return None if refusal is None else Refused(refusal)
-
-
-def _follow_profile(
-    uow: UnitOfWork, connection: Connection, before: Any, record: UserRecord
-) -> None:
-    member = uow.load(t.members, before.member_id)
-    if member.managed_by == connection.id and member.state != MemberState.REMOVED:
-        members.rename(uow, before.member_id, record.display_name, record.email)
 
 
 def _write(
@@ -307,11 +295,6 @@ def _require_free_keys(
 
 def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
     uow.update(t.directory_counts, {"connection_id": connection.id}, users=Plus(by))
-
-
-def _is_removed(uow: UnitOfWork, member_id: UUID) -> bool:
-    state: str = uow.load(t.members, member_id).state
-    return MemberState(state) is MemberState.REMOVED
 
 
 def _key(row: Any) -> dict[str, object]:

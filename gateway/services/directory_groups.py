@@ -13,7 +13,7 @@ from gateway.domain.directory import GroupRecord, MemberDelta, StoredGroup
 from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
-from gateway.services import attention, funnel, mapping
+from gateway.services import attention, funnel, mapped
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 from gateway.storage.writes import Plus
@@ -100,7 +100,7 @@ def update_group(
     _close(uow, connection, group_id, move.left)
     _open(uow, connection, group_id, move.joined)
     _record_update(uow, before, record if renamed else None, move)
-    if move and mapping.names_group(uow, group_id):
+    if move and mapped.names_group(uow, group_id):
         funnel.recompute(uow, move.members)
     return find_group(uow, connection, group_id)
 
@@ -116,8 +116,8 @@ def delete_group(
     before = _load(uow, connection, group_id)
     if expected_version is not None and before.version != expected_version:
         raise PreconditionFailed("The resource has changed since it was read.")
-    named = mapping.names_group(uow, group_id)
-    affected = mapping.members_of(uow, connection.id, group_id) if named else []
+    named = mapped.names_group(uow, group_id)
+    affected = mapped.members_of(uow, connection.id, group_id) if named else []
     s = SEATS.c
     uow.apply(
         update(SEATS)
@@ -148,7 +148,7 @@ def delete_group(
     funnel.recompute(uow, affected)
 
 
-def leave_all(uow: UnitOfWork, connection: Connection, user_id: UUID) -> None:
+def leave_all(uow: UnitOfWork, connection_id: UUID, user_id: UUID) -> None:
     """Take a user out of every group; the caller derives the access afterwards."""
     g, s = GROUPS.c, SEATS.c
     mine = (
@@ -159,19 +159,19 @@ def leave_all(uow: UnitOfWork, connection: Connection, user_id: UUID) -> None:
             & (s.connection_id == g.connection_id)
             & (s.group_id == g.id),
         )
-        .where(s.connection_id == connection.id, s.user_id == user_id, s.valid_to.is_(None))
+        .where(s.connection_id == connection_id, s.user_id == user_id, s.valid_to.is_(None))
         .order_by(g.id)
     )
     for group in uow.all(mine):
         uow.update(
             GROUPS,
-            {"connection_id": connection.id, "id": group.id},
+            {"connection_id": connection_id, "id": group.id},
             version=group.version + 1,
             member_count=group.member_count - 1,
             last_modified=uow.now,
         )
         _record_update(uow, group, None, _Move({}, {user_id: None}))
-    here = {"connection_id": connection.id, "user_id": user_id, "valid_to": None}
+    here = {"connection_id": connection_id, "user_id": user_id, "valid_to": None}
     uow.update(SEATS, here, valid_to=uow.now)
 
 

@@ -141,13 +141,17 @@ def _require_owner(
         require_may_give_scope(author, Scope.ALL)
         return
     member = uow.load(t.members, member_id) if member_id else None
-    if member is None or (live and member.state != MemberState.ACTIVE):
+    if member is None or (live and not _may_act(member)):
         raise NotFound("No such member.")
     if uow.actor.member_id == member.id:
         return
     held = uow.load(t.roles, member.effective_role_id) if member.effective_role_id else None
     role_held = RoleDefinition.of(held.id, held.definition) if held else None
     require_may_act_on(author, member.id, role_held)
+
+
+def _may_act(member: Record) -> bool:
+    return member.state == MemberState.ACTIVE and not (member.admin_hold or member.contained)
 
 
 def _require_own_atoms(uow: UnitOfWork, scopes: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from gateway.domain.access import conversion
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, funnel, members, ownership, teams
+from gateway.services import access, funnel, grants, members, ownership, teams
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -35,11 +35,11 @@ def convert(uow: UnitOfWork, connection_id: UUID) -> None:
     facts = access.load(uow, ids)
     for member_id in ids:
         wanted = conversion(facts[member_id])
-        members.end_grants(uow, member_id)
+        grants.end(uow, member_id)
         if wanted.role_id is not None:
-            members.grant_role(uow, member_id, wanted.role_id, "converted")
+            grants.give_role(uow, member_id, wanted.role_id, "converted")
         for chatbot_id, section, level in wanted.chatbots:
-            members.grant_section(uow, member_id, chatbot_id, section, level.word, "converted")
+            grants.give_section(uow, member_id, chatbot_id, section, level.word, "converted")
         for team_id in sorted(wanted.teams):
             teams.take_seat(uow, team_id, member_id, "converted")
         row = uow.load(t.members, member_id)
@@ -49,7 +49,7 @@ def convert(uow: UnitOfWork, connection_id: UUID) -> None:
 def end_conversions(uow: UnitOfWork, connection_id: UUID) -> None:
     """End what was written down while the connection did not decide."""
     for member_id in of(uow, connection_id):
-        members.end_grants(uow, member_id, source="converted")
+        grants.end(uow, member_id, source="converted")
         teams.close_seats(uow, member_id, source="converted")
 
 

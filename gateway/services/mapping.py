@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from gateway.domain import acting as rules
 from gateway.domain.connections import Connection
 from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
@@ -19,7 +17,7 @@ from gateway.domain.mapping import (
     require_well_formed,
 )
 from gateway.domain.permissions import parse_sections
-from gateway.services import access, acting, chatbots, connections, funnel, teams, terms
+from gateway.services import access, acting, chatbots, connections, funnel, mapped, teams, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -41,7 +39,7 @@ def create_rule(
     _require_sound(uow, connection, rule)
     _insert(uow, rule)
     uow.record(Fact("mapping_rule.created", _targets(rule), after=_said(rule)))
-    funnel.recompute(uow, members_of(uow, connection_id, group_id))
+    funnel.recompute(uow, mapped.members_of(uow, connection_id, group_id))
     return rule.id
 
 
@@ -60,7 +58,7 @@ def update_rule(uow: UnitOfWork, rule_id: UUID, **wish: Any) -> None:
     uow.record(
         Fact("mapping_rule.updated", _targets(after), before=_said(before), after=_said(after))
     )
-    funnel.recompute(uow, members_of(uow, before.connection_id, before.group_id))
+    funnel.recompute(uow, mapped.members_of(uow, before.connection_id, before.group_id))
 
 
 def delete_rule(uow: UnitOfWork, rule_id: UUID) -> None:
@@ -72,7 +70,7 @@ def delete_rule(uow: UnitOfWork, rule_id: UUID) -> None:
     _require_may_unmap(uow, rule)
     _close(uow, rule_id)
     uow.record(Fact("mapping_rule.deleted", _targets(rule), before=_said(rule)))
-    funnel.recompute(uow, members_of(uow, rule.connection_id, rule.group_id))
+    funnel.recompute(uow, mapped.members_of(uow, rule.connection_id, rule.group_id))
 
 
 def get(uow: UnitOfWork, rule_id: UUID) -> MappingRule:
@@ -96,40 +94,6 @@ def listing(uow: UnitOfWork, connection_id: UUID | None = None) -> Sequence[Mapp
     # The priority is null for other kinds; coalescing sorts alike on both databases.
     found = [access.rule_of(row) for row in uow.all(query.order_by(r.id))]
     return sorted(found, key=lambda rule: (rule.kind is not RuleKind.ROLE, rule.priority or 0))
-
-
-def members_of(uow: UnitOfWork, connection_id: UUID, group_id: UUID) -> list[UUID]:
-    """Return the members whom a group stands for now."""
-    u, m = t.directory_users.c, t.directory_memberships.c
-    rows = uow.all(
-        select(u.member_id)
-        .join_from(
-            t.directory_memberships,
-            t.directory_users,
-            (u.organisation_id == m.organisation_id)
-            & (u.connection_id == m.connection_id)
-            & (u.id == m.user_id),
-        )
-        .where(
-            m.organisation_id == uow.organisation_id,
-            m.connection_id == connection_id,
-            m.group_id == group_id,
-            m.valid_to.is_(None),
-            u.member_id.is_not(None),
-        )
-    )
-    a = t.asserted_memberships.c
-    asserted = uow.all(
-        uow.own(t.asserted_memberships, a.member_id).where(
-            a.connection_id == connection_id, a.group_id == group_id, a.valid_to.is_(None)
-        )
-    )
-    return [row.member_id for row in (*rows, *asserted)]
-
-
-def names_group(uow: UnitOfWork, group_id: UUID) -> bool:
-    """Whether a live rule names the group, so that its members' access may change with it."""
-    return group_id in access.mapped_groups(uow)
 
 
 def _rule(

@@ -8,11 +8,12 @@ from uuid import UUID
 import sqlalchemy
 from sqlalchemy import Row, insert, select
 
-from gateway.domain.errors import AlreadyExists, InvalidRequest
+from gateway.domain.errors import AlreadyExists, AlreadyMember, InvalidRequest
 from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Cause, SubscriptionState
 from gateway.domain.text import fold
-from gateway.services import funnel, members, people, presets, seats, terms
+from gateway.services import funnel, members, moves, people, presets, seats, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -96,12 +97,16 @@ def add_member(
     """Make somebody an active member by the operator's word, with a role named by key.
 
     :raises InvalidRequest: no such role, or the owner's. :raises SeatLimitReached: no seat.
+    :raises AlreadyMember: the person is in the organisation.
     """
-    seats.ask(uow, Cause.DIRECT_CREATE)
     wanted = uow.one(uow.own(t.roles).where(t.roles.c.key == role, ~t.roles.c.deleted))
     if wanted is None or wanted.definition["is_owner_role"]:
         raise InvalidRequest(f"There is no role {role!r} to give.", field="role")
-    person_id = people.find(uow, email) or people.create(
+    person_id = people.find(uow, email)
+    if person_id is not None:
+        _require_no_member(uow, person_id)
+    seats.ask(uow, Cause.DIRECT_CREATE)
+    person_id = person_id or people.create(
         uow, email=email, display_name=display_name, password_hash=password_hash
     )
     return members.join(
@@ -146,10 +151,24 @@ def rename(uow: UnitOfWork, name: str) -> None:
     )
 
 
+def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
+    """Give a policy a new value from now on; roles, access and the waiting list follow at once.
+
+    :raises InvalidRequest: no such policy, or a value that it cannot have.
+    """
+    before = terms.current(uow).policies
+    if not terms.set_policy(uow, name, value):
+        return
+    _let_roles_follow(uow, before, {**before, name: value})
+    funnel.recompute_all(uow)
+    moves.promote_waiting(uow)
+
+
 def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     """Set plan, state, seat_limit, features or all add_ons of the subscription from now on.
 
-    Nobody is evicted by a lower limit; who waits is admitted by a higher one.
+    Another plan brings its own seat limit, unless one is named, and the add-ons stay. Nobody is
+    evicted by a lower limit; who waits is admitted by a higher one.
 
     :raises InvalidRequest: an unknown field, plan, state or add-on.
     """
@@ -157,10 +176,17 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     before = uow.all(uow.own(s).where(s.c.valid_to.is_(None)))[0]
     add_ons: Any = changes.pop("add_ons", None)
     _require_subscription(uow, changes)
+    plans = presets.packaged().preset(get(uow).preset).plans
+    plan, old_plan = plans[str(changes.get("plan", before.plan))], plans[before.plan]
     if add_ons is not None:
-        catalogue = presets.packaged()
-        plan = catalogue.preset(get(uow).preset).plans[str(changes.get("plan", before.plan))]
-        changes["features"] = sorted(catalogue.features(plan, add_ons))
+        changes["features"] = sorted(presets.packaged().features(plan, add_ons))
+    if plan.key != old_plan.key:
+        added = frozenset(before.features) - old_plan.features
+        changes = {
+            "seat_limit": plan.seat_limit,
+            "features": sorted(plan.features | added),
+            **changes,
+        }
     changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
     if not changed:
         return
@@ -177,7 +203,7 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     )
     if changed.keys() & {"state", "features"}:
         funnel.recompute_all(uow)
-    members.promote_waiting(uow)
+    moves.promote_waiting(uow)
 
 
 def listing(
@@ -194,6 +220,30 @@ def find_by_slug(database: sqlalchemy.Connection, slug: str) -> UUID | None:
     o = t.organisations
     found: UUID | None = database.execute(select(o.c.id).where(o.c.slug == slug)).scalar()
     return found
+
+
+def _require_no_member(uow: UnitOfWork, person_id: UUID) -> None:
+    m = t.members.c
+    present = uow.own(t.members, m.id).where(
+        m.person_id == person_id, m.state != MemberState.REMOVED
+    )
+    if uow.one(present) is not None:
+        raise AlreadyMember("This person is a member of the organisation.")
+
+
+def _let_roles_follow(
+    uow: UnitOfWork, before: Mapping[str, object], after: Mapping[str, object]
+) -> None:
+    """Give the preset's roles what a policy adds to them, or take it away again."""
+    preset = presets.packaged().preset(get(uow).preset)
+    old, new = preset.roles_under(before), preset.roles_under(after)
+    for key in sorted(key for key in new if new[key] != old[key]):
+        r = t.roles.c
+        row = uow.one(uow.own(t.roles).where(r.key == key, ~r.deleted))
+        if row is not None:
+            uow.change(t.role_versions, row, definition=new[key].document())
+            uow.terms_changed()
+            uow.record(Fact("role.updated", (Target("role", str(row.id), row.name),)))
 
 
 def _insert_organisation(uow: UnitOfWork, new: NewOrganisation) -> None:

@@ -9,7 +9,7 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, LastOwner
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import funnel, notices, offboarding, seats
+from gateway.services import access, funnel, grants, moves, notices, offboarding, seats, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -17,18 +17,21 @@ LEVERS = ("Transfer the ownership first.", "Let an operator run `gateway owner r
 
 
 def is_last(uow: UnitOfWork, member: Row[Any]) -> bool:
-    """Whether nobody but this owner of record could act as one."""
+    """Whether nobody but this owner of record could act as one.
+
+    One who rests is not the last while another, though contained, is active: they keep it.
+    """
     if not member.owner_of_record:
         return False
     m = t.members.c
-    other = uow.own(t.members, m.id).where(
-        m.owner_of_record,
-        m.id != member.id,
-        m.state == MemberState.ACTIVE,
-        ~m.contained,
-        ~m.admin_hold,
+    others = uow.all(
+        uow.own(t.members, m.contained, m.admin_hold).where(
+            m.owner_of_record, m.id != member.id, m.state == MemberState.ACTIVE
+        )
     )
-    return uow.one(other.limit(1)) is None
+    if member.state != MemberState.ACTIVE:
+        return not others
+    return all(other.contained or other.admin_hold for other in others)
 
 
 def require_not_last(uow: UnitOfWork, member: Row[Any]) -> None:
@@ -43,7 +46,10 @@ def require_not_last(uow: UnitOfWork, member: Row[Any]) -> None:
 
 
 def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
-    """Make a member an owner of record; one who is already stays so."""
+    """Make a member an owner of record; one who is already stays so.
+
+    Where there is a single one, whoever was it steps down to the role below.
+    """
     if member.owner_of_record:
         return
     uow.change(t.member_versions, member, owner_of_record=True)
@@ -58,6 +64,9 @@ def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     )
     funnel.recompute(uow, [member.id])
     end_containment(uow, except_for=member.id)
+    if terms.current(uow).policies["owners"] == "single":
+        _let_step_down(uow, member.id, cause)
+    moves.promote_waiting(uow)
 
 
 def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
@@ -76,12 +85,12 @@ def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     )
 
 
-def fit_successor(uow: UnitOfWork, connection: Connection) -> UUID | None:
-    """Return the connection's nominated successor, if they can act as owner now."""
-    if connection.successor_id is None:
+def fit_successor(uow: UnitOfWork, connection: Connection, member: Row[Any]) -> UUID | None:
+    """Return whom the connection nominates to succeed a member, if they can act as owner now."""
+    if connection.successor_id in (None, member.id):
         return None
-    member = uow.load(t.members, connection.successor_id)
-    fit = member.state == MemberState.ACTIVE and not member.admin_hold and not member.contained
+    nominee = uow.load(t.members, connection.successor_id)
+    fit = nominee.state == MemberState.ACTIVE and not nominee.admin_hold and not nominee.contained
     return connection.successor_id if fit else None
 
 
@@ -119,26 +128,53 @@ def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
         )
         seats.follow(uow, (row.state, True), (MemberState.DEACTIVATED, False))
         uow.record(Fact("member.containment_ended", (_target(row),), after={"cause": "succeeded"}))
+        _give_role_below(uow, row.id)
         funnel.recompute(uow, [row.id])
 
 
-def release(uow: UnitOfWork, member: Row[Any]) -> None:
-    """End a containment because the identity provider wants its owner active again."""
+def release(uow: UnitOfWork, member: Row[Any], cause: str = "idp") -> None:
+    """End a containment: the identity provider, or an operator, wants the owner active again."""
     if member.contained:
         uow.change(t.member_versions, member, contained=False)
-        uow.record(Fact("member.containment_ended", (_target(member),), after={"cause": "idp"}))
+        uow.record(Fact("member.containment_ended", (_target(member),), after={"cause": cause}))
         funnel.recompute(uow, [member.id])
 
 
 def recover(uow: UnitOfWork, member_id: UUID) -> None:
-    """Make an active member an owner of record by the operator's word.
+    """Make an active member an owner of record who can act, by the operator's word.
 
     :raises InvalidRequest: the member is not active, or on hold.
     """
     member = uow.load(t.members, member_id)
     if member.state != MemberState.ACTIVE or member.admin_hold:
         raise InvalidRequest("Only an active member without hold becomes owner.")
-    make_owner(uow, member, "recovery")
+    release(uow, member, "recovery")
+    make_owner(uow, uow.load(t.members, member_id), "recovery")
+
+
+def _let_step_down(uow: UnitOfWork, except_for: UUID, cause: str) -> None:
+    m = t.members.c
+    others = uow.own(t.members).where(
+        m.owner_of_record, m.id != except_for, m.state != MemberState.REMOVED
+    )
+    for row in uow.all(others.order_by(m.id)):
+        give_up(uow, row, cause)
+        _give_role_below(uow, row.id)
+        funnel.recompute(uow, [row.id])
+
+
+def _give_role_below(uow: UnitOfWork, member_id: UUID) -> None:
+    """Turn a former owner's own grant of the owner's role into one of the role below."""
+    roles = {role.id: role for role in access.roles_at(uow)}
+    held = grants.live_roles(uow, member_id)
+    if not any(roles[role_id].is_owner_role for role_id in held if role_id in roles):
+        return
+    below = max(
+        (role for role in roles.values() if not role.is_owner_role and not role.custom),
+        key=lambda role: (role.rank, role.key),
+    )
+    grants.end(uow, member_id, kind="role")
+    grants.give_role(uow, member_id, below.id, "transfer")
 
 
 def _target(member: Row[Any]) -> Target:

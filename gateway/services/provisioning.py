@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, and_, select
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import UserRecord
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, Refused
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import (
     Acquaintance,
@@ -40,8 +40,10 @@ from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
 
-def enrol(uow: UnitOfWork, connection: Connection, record: UserRecord) -> UUID | None:
+def enrol(uow: UnitOfWork, connection: Connection, record: UserRecord) -> UUID | Refused | None:
     """Make or find the member of a new directory user; None where another connection has it.
+
+    Refused where the record says that the last owner is not active.
 
     :raises SeatLimitReached: no seat, and no waiting list.
     """
@@ -68,7 +70,7 @@ def refuses_to_go(uow: UnitOfWork, connection: Connection, member_id: UUID) -> G
         MemberState(member.state),
         Ownership(member.owner_of_record, 0 if ownership.is_last(uow, member) else 1),
         LastOwnerPolicy(connection.last_owner),
-        ownership.fit_successor(uow, connection),
+        ownership.fit_successor(uow, connection, member),
     )
     if going is Going.CONTAIN:
         return ownership.contain(uow, member)
@@ -77,18 +79,31 @@ def refuses_to_go(uow: UnitOfWork, connection: Connection, member_id: UUID) -> G
     return None
 
 
+def manages(uow: UnitOfWork, connection: Connection, member_id: UUID | None) -> bool:
+    """Whether what the connection says of its user concerns this member.
+
+    Another connection may have taken the member over while this one was disabled.
+    """
+    return member_id is not None and uow.load(t.members, member_id).managed_by == connection.id
+
+
 def deactivate(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:
     """Take the member's access away; return the refusal where the last owner is contained."""
     refusal = refuses_to_go(uow, connection, member_id)
-    if refusal is None and uow.load(t.members, member_id).state != MemberState.REMOVED:
+    if refusal is None:
         members.deactivate(uow, member_id, by=DeactivatedBy.IDP)
     return refusal
 
 
-def remove(uow: UnitOfWork, member_id: UUID) -> None:
-    """End the membership, unless somebody ended it before."""
-    if uow.load(t.members, member_id).state != MemberState.REMOVED:
-        members.remove(uow, member_id, "deprovisioned")
+def confirm(uow: UnitOfWork, connection: Connection, member_id: UUID) -> None:
+    """Give back what a containment took, as the identity provider says again: active.
+
+    Its user stayed active while the request was refused, so that nothing else tells it apart.
+    """
+    member = uow.load(t.members, member_id)
+    ownership.release(uow, member)
+    if member.state == MemberState.DEACTIVATED and member.deactivated_by == DeactivatedBy.IDP:
+        members.reactivate(uow, member_id, overage=connection.seat_overage)
 
 
 def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: str) -> None:
@@ -105,13 +120,6 @@ def activate(uow: UnitOfWork, connection: Connection, member_id: UUID, subject: 
         attention.note(uow, connection.id, "deactivated_by_hand", subject, {})
     elif coming is Coming.REACTIVATE:
         members.reactivate(uow, member_id, overage=connection.seat_overage)
-
-
-def reassert(uow: UnitOfWork, member_id: UUID) -> None:
-    """End a containment: the identity provider wants active whom it deprovisioned in vain."""
-    member = uow.load(t.members, member_id)
-    if member.contained:
-        ownership.release(uow, member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +227,13 @@ def _join(
     )
 
 
-def _adopt(uow: UnitOfWork, connection: Connection, member_id: UUID, record: UserRecord) -> UUID:
+def _adopt(
+    uow: UnitOfWork, connection: Connection, member_id: UUID, record: UserRecord
+) -> UUID | Refused:
     """Let the connection manage a member of the manual path: no second seat, same grants."""
+    goes = record.active is False
+    if goes and (refusal := refuses_to_go(uow, connection, member_id)) is not None:
+        return Refused(refusal)
     member = uow.load(t.members, member_id)
     uow.change(t.member_versions, member, managed_by=connection.id)
     uow.record(
@@ -231,6 +244,8 @@ def _adopt(uow: UnitOfWork, connection: Connection, member_id: UUID, record: Use
         )
     )
     funnel.recompute(uow, [member_id])
-    if record.active is False and member.state != MemberState.DEACTIVATED:
-        deactivate(uow, connection, member_id)
+    if goes:
+        members.deactivate(uow, member_id, by=DeactivatedBy.IDP)
+    else:
+        ownership.release(uow, uow.load(t.members, member_id))
     return member_id

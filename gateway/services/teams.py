@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
+from gateway.domain.errors import AlreadyExists, InvalidRequest, ManagedByIdP, NotFound
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
-from gateway.services import funnel
+from gateway.services import access, funnel
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -92,10 +92,14 @@ def take_seat(uow: UnitOfWork, team_id: UUID, member_id: UUID, source: str) -> N
 
 
 def leave(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
-    """Take a member's own seat away; one that a group gives stays."""
+    """Take a member's own seat away.
+
+    :raises ManagedByIdP: a group gives the seat.
+    """
     team = get(uow, team_id)
     seat = _seat(uow, team_id, member_id)
     if seat is None:
+        _require_no_group_gives(uow, team_id, member_id)
         return
     _close(uow, seat)
     _record(uow, team, removed=[member_id])
@@ -132,6 +136,19 @@ def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Record | None:
             c.team_id == team_id, c.member_id == member_id, c.valid_to.is_(None)
         )
     )
+
+
+def _require_no_group_gives(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> None:
+    held = access.effective(uow, member_id)
+    if str(team_id) in held.teams:
+        raise ManagedByIdP(
+            "A group of the identity provider gives this seat.",
+            levers=(
+                "Change the person's groups in the identity provider.",
+                "Change the mapping rule.",
+            ),
+            connection=str(held.managed_by),
+        )
 
 
 def _close(uow: UnitOfWork, seat: Record) -> None:

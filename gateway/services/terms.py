@@ -83,21 +83,22 @@ def _load(uow: UnitOfWork, at: datetime | None) -> Terms:
     )
 
 
-def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
-    """Give a policy a new value from now on; the same value changes nothing.
+def set_policy(uow: UnitOfWork, name: str, value: object) -> bool:
+    """Give a policy a new value from now on; say whether it had another. The caller recomputes.
 
     :raises InvalidRequest: no such policy, or a value that it cannot have.
     """
     check_policy(name, value)
     before = current(uow).policies.get(name)
     if before == value:
-        return
+        return False
     uow.update(t.policies, {"name": name, "valid_to": None}, valid_to=uow.now)
     uow.insert(t.policies, name=name, valid_from=uow.now, valid_to=None, value=value)
     uow.terms_changed()
     uow.record(
         Fact("policy.changed", (organisation(uow),), before={name: before}, after={name: value})
     )
+    return True
 
 
 def organisation(uow: UnitOfWork) -> Target:

@@ -1,0 +1,109 @@
+"""Grants: access given by hand or as a one-off, from an instant on and until it ends."""
+
+from uuid import UUID
+
+from sqlalchemy import or_
+
+from gateway.domain.access import RoleGrant
+from gateway.domain.events import Fact, Target
+from gateway.domain.sources import GrantSource
+from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+
+
+def of_role(uow: UnitOfWork, role_id: UUID, source: str) -> RoleGrant:
+    """Return a grant of a role by the actor from now on, not written yet."""
+    return RoleGrant(
+        id=uow.new_id(),
+        role_id=role_id,
+        source=GrantSource(source),
+        by={"type": str(uow.actor.type), "id": uow.actor.id},
+        valid_from=uow.now,
+    )
+
+
+def give_role(uow: UnitOfWork, member_id: UUID, role_id: UUID, source: str) -> None:
+    """Give a role from now on; the caller recomputes."""
+    write_role(uow, member_id, of_role(uow, role_id, source))
+
+
+def write_role(uow: UnitOfWork, member_id: UUID, grant: RoleGrant) -> None:
+    """Write a role grant down; the caller recomputes."""
+    uow.insert(
+        t.grants,
+        id=grant.id,
+        member_id=member_id,
+        kind="role",
+        role_id=grant.role_id,
+        source=str(grant.source),
+        granted_by=dict(grant.by),
+        valid_from=uow.now,
+    )
+    uow.record(
+        Fact(
+            "grant.created",
+            (Target("member", str(member_id)),),
+            after={"role": str(grant.role_id), "source": str(grant.source)},
+        )
+    )
+
+
+def give_section(
+    uow: UnitOfWork, member_id: UUID, chatbot_id: UUID, section: str, level: str, source: str
+) -> None:
+    """Give a level of one section of a chatbot from now on; the caller recomputes."""
+    uow.insert(
+        t.grants,
+        id=uow.new_id(),
+        member_id=member_id,
+        kind="chatbot",
+        chatbot_id=chatbot_id,
+        section=section,
+        level=level,
+        source=source,
+        granted_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        valid_from=uow.now,
+    )
+    uow.record(
+        Fact(
+            "grant.created",
+            (Target("member", str(member_id)), Target("chatbot", str(chatbot_id))),
+            after={"section": section, "level": level, "source": source},
+        )
+    )
+
+
+def live_roles(uow: UnitOfWork, member_id: UUID) -> frozenset[UUID]:
+    """Return the roles that hands gave a member and that hold now."""
+    g = t.grants.c
+    rows = uow.all(
+        uow.own(t.grants, g.role_id).where(
+            g.member_id == member_id,
+            g.kind == "role",
+            or_(g.valid_to.is_(None), g.valid_to > uow.now),
+        )
+    )
+    return frozenset(row.role_id for row in rows)
+
+
+def end(
+    uow: UnitOfWork, member_id: UUID, *, kind: str | None = None, source: str | None = None
+) -> None:
+    """End a member's live grants, of one kind or source where given; the caller recomputes."""
+    g = t.grants.c
+    live = uow.own(t.grants).where(
+        g.member_id == member_id, or_(g.valid_to.is_(None), g.valid_to > uow.now)
+    )
+    if kind is not None:
+        live = live.where(g.kind == kind)
+    if source is not None:
+        live = live.where(g.source == source)
+    for grant in uow.all(live.order_by(g.id)):
+        uow.update(t.grants, {"id": grant.id}, valid_to=uow.now)
+        uow.record(
+            Fact(
+                "grant.ended",
+                (Target("member", str(member_id)),),
+                before={"kind": grant.kind, "source": grant.source},
+            )
+        )
