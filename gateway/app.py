@@ -25,6 +25,7 @@ from gateway.api import authzen, problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
+from gateway.saml.blueprint import blueprint as saml_blueprint
 from gateway.scim.blueprint import blueprint as scim_blueprint
 from gateway.services.uses import Uses
 from gateway.settings import Settings
@@ -114,6 +115,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.register_blueprint(scim_blueprint(work, settings, app.uses))
     app.register_blueprint(authzen.blueprint(work, settings, app.uses))
+    app.register_blueprint(saml_blueprint(work, settings))
     _add_health(app, work)
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app

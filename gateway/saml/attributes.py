@@ -15,9 +15,6 @@ Values = dict[str, tuple[str, ...]]
 OVERAGE = "http://schemas.microsoft.com/claims/groups.link"
 """Entra sends this address in place of more than 150 groups."""
 
-KEPT = 100
-"""Attributes that are kept beside the mapped ones."""
-
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
@@ -32,13 +29,11 @@ def read(assertion: Element) -> Values:
     return {name: tuple(values) for name, values in found.items()}
 
 
-def kept(values: Values, mapping: AttributeMapping) -> Values:
-    """Return what is shown and stored: the mapped attributes and a bounded number of others."""
-    mapped = {mapping.subject, mapping.email, mapping.display_name, mapping.groups}
-    order = sorted(values, key=lambda name: name not in mapped)
+def kept(values: Values) -> Values:
+    """Return what is shown and stored: names and values that are no longer than we keep."""
     return {
-        name: tuple(value for value in values[name][:MAX_GROUPS] if len(value) <= TEXT_LIMIT)
-        for name in order[: KEPT + len(mapped)]
+        name: tuple(value for value in said[:MAX_GROUPS] if len(value) <= TEXT_LIMIT)
+        for name, said in values.items()
         if len(name) <= TEXT_LIMIT
     }
 

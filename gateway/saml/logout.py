@@ -4,7 +4,6 @@ A logout message is believed only when it is signed: else anybody could sign any
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,16 +63,14 @@ class Desk:
         until = self.now + MAX_AGE + 2 * self.connection.clock_skew
         return LogoutRequest(root.get("ID", ""), name_id, indexes, until)
 
-    def response(
-        self, fields: Fields, trace: Trace, answers: Callable[[str], bool], *, posted: bool
-    ) -> bool:
-        """Return whether a provider ended its own session too; `answers` knows our requests.
+    def response(self, fields: Fields, trace: Trace, request_id: str, *, posted: bool) -> bool:
+        """Return whether a provider ended its own session too, as we asked it to.
 
         :raises SignInFailed: a check does not pass.
         """
         root = self._received(fields, "LogoutResponse", trace, posted=posted)
         with step(trace, "request"):
-            if not answers(root.get("InResponseTo", "")):
+            if root.get("InResponseTo") != request_id:
                 raise Unacceptable("request_mismatch", f"answers {root.get('InResponseTo')}")
         return gate.status_of(root) == ""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from gateway.domain.errors import SignInFailed
 from gateway.domain.signin import AssertedIdentity, SAMLAddresses, SAMLConnection, Trace
 from gateway.saml import attributes, decrypt, gate, verify
-from gateway.saml.checks import LONGEST_VALIDITY, Expected, Judge
+from gateway.saml.checks import Expected, Judge
 from gateway.saml.errors import Unacceptable, step
 from gateway.saml.gate import Message
 from gateway.saml.verify import Signed
@@ -23,11 +23,10 @@ __all__ = ["Accepted", "Expected", "judge"]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Who it is, and what makes the message unique until it could no longer be taken."""
+    """Who it is, and what makes the message unique."""
 
     identity: AssertedIdentity
     assertion_id: str
-    until: datetime
 
 
 def judge(
@@ -140,7 +139,7 @@ def _checked(plain: Message, signed: Signed, judge_: Judge, trace: Trace) -> Acc
     with step(trace, "confirmation"):
         judge_.confirmation(assertion)
     identity = _identity(assertion, signed, judge_, trace)
-    return Accepted(identity, assertion.get("ID", ""), judge_.now + LONGEST_VALIDITY)
+    return Accepted(identity, assertion.get("ID", ""))
 
 
 def _identity(assertion: Element, signed: Signed, judge_: Judge, trace: Trace) -> AssertedIdentity:
@@ -170,7 +169,7 @@ def _identity(assertion: Element, signed: Signed, judge_: Judge, trace: Trace) -
         session_index=index,
         email=email,
         display_name=display_name,
-        attributes=attributes.kept(values, mapping),
+        attributes=attributes.kept(values),
         groups=groups,
         authenticated_at=at,
         session_expires_at=ends,
