@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from scim2_models import InvalidFilterException, InvalidValueException, NotImplementedException
+from scim2_models import InvalidValueException, NotImplementedException
 
 from gateway.domain.connections import Connection
 from gateway.domain.errors import NotFound, NotPermitted, Refused
@@ -125,8 +125,8 @@ class Turn:
     ) -> tuple[Query, dict[str, Any]]:
         """Return the query, and what of it a cursor is sealed for."""
         filter_, cursor = asked.get("filter"), asked.get("cursor")
-        if filter_ is not None:
-            self._look_at_filter(filter_)
+        if filter_ is not None and is_value_path_comparison(filter_):
+            self.reading.tolerate(SUB_ATTRIBUTE_AFTER_FILTER, "No comparison follows brackets.")
         if cursor is not None and "startindex" in asked:
             raise InvalidValueException(detail="Page by cursor or by startIndex, not by both.")
         count = _integer(asked, "count", PAGE_SIZE, least=0, most=MAX_PAGE_SIZE)
@@ -150,12 +150,6 @@ class Turn:
             named=projection is not None and any(projection.needs_names(k) for k in kinds),
         )
         return query, sealed
-
-    def _look_at_filter(self, text: str) -> None:
-        if not text.strip():
-            raise InvalidFilterException(detail="The filter is empty.")
-        if is_value_path_comparison(text):
-            self.reading.tolerate(SUB_ATTRIBUTE_AFTER_FILTER, "No comparison follows brackets.")
 
     def _paging(self, page: Page, query: Query, sealed: Mapping[str, Any]) -> dict[str, Any]:
         if not query.by_cursor:

@@ -43,13 +43,22 @@ def compile_filter(kind: str, database: str, text: str, among: tuple[str, ...]) 
     `among` are the types searched together: an attribute that only another of them declares
     has no value here (RFC 7644 §3.4.2.1), one that none declares is refused.
 
-    :raises InvalidFilterException: too long, not a filter, or not applicable.
+    :raises InvalidFilterException: not a filter, or not applicable.
     :raises ForbiddenException: it asks for a password.
     """
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise InvalidFilterException(detail=f"A filter has at most {MAX_BYTES} bytes.")
     node = ScimFilter(text).ast
     return _Rows(directory(kind, database), among).visit(node)
+
+
+def require_bounded(text: str) -> None:
+    """Refuse a filter that nobody can mean.
+
+    :raises InvalidFilterException: empty, or above 8 KiB.
+    """
+    if not text.strip():
+        raise InvalidFilterException(detail="The filter is empty.")
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise InvalidFilterException(detail=f"A filter has at most {MAX_BYTES} bytes.")
 
 
 def is_value_path_comparison(text: str) -> bool:

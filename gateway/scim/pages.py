@@ -32,7 +32,7 @@ from sqlalchemy import (
 from gateway.domain.connections import Connection
 from gateway.domain.text import fold
 from gateway.scim.directory import directory
-from gateway.scim.filters import compile_filter, sort_expression
+from gateway.scim.filters import compile_filter, require_bounded, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
 from gateway.scim.rendering import Stored
 from gateway.scim.sql import Expression
@@ -155,6 +155,8 @@ def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[_Sha
         related=query.related,
         named=query.named,
     )
+    if query.filter is not None:
+        require_bounded(query.filter)
     lookup = _lookup(query)
     if lookup is not None:
         shape = replace(shape, filter=None, lookup=lookup[0])
