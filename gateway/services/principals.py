@@ -26,6 +26,7 @@ from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
 from gateway.services import access
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
+from gateway.storage.prepared import fetch
 from gateway.storage.unit_of_work import UnitOfWork
 
 OPERATOR_PREFIX = "gwo"
@@ -96,7 +97,7 @@ def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
     prefix, _, rest = bearer.partition("_")
     values = {"secret": digest_secret(bearer), "now": now}
     if rest and prefix == KEY_PREFIX:
-        row = database.execute(_BY_SECRET, values).one_or_none()
+        row = next(iter(fetch(database, _BY_SECRET, values)), None)
         if row is not None:
             return _principal(row)
     elif rest and prefix == OPERATOR_PREFIX:

@@ -14,6 +14,7 @@ from gateway.domain.errors import InvalidRequest, NotFound, TokenInvalid
 from gateway.domain.events import Fact, Target
 from gateway.services.secrets import Issued, digest_secret, new_secret
 from gateway.storage import tables as t
+from gateway.storage.prepared import fetch
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
 LIVE_LIMIT = 5
@@ -164,10 +165,8 @@ def authenticate(
     """
     row = None
     if connection_id is not None and bearer:
-        row = database.execute(
-            _AUTHENTICATION,
-            {"token_hash": digest_secret(bearer), "connection_id": connection_id, "now": now},
-        ).one_or_none()
+        values = {"token_hash": digest_secret(bearer), "connection_id": connection_id, "now": now}
+        row = next(iter(fetch(database, _AUTHENTICATION, values)), None)
     if row is None:
         raise TokenInvalid("The bearer token does not open this connection.")
     return Authenticated(Connection.of(row), row.token_id, frozenset(row.scopes))

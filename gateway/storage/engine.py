@@ -26,6 +26,12 @@ class Engines:
         """`sqlite` or `postgresql`."""
         return self.write.dialect.name
 
+    @property
+    def driver_error(self) -> type[Exception]:
+        """What the driver itself raises, where it is asked directly."""
+        error: type[Exception] = self.write.dialect.loaded_dbapi.Error
+        return error
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.write.dispose()

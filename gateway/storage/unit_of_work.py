@@ -13,7 +13,17 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, bindparam, select
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    CursorResult,
+    Executable,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.domain.errors import NotFound, TryAgain
@@ -22,6 +32,8 @@ from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.facts import Ledger
+from gateway.storage.prepared import Record as Record
+from gateway.storage.prepared import fetch
 from gateway.storage.vault import Vault
 from gateway.storage.writes import Insert, Plus, Update, WriteSet
 
@@ -30,10 +42,6 @@ CLOSED = Vault()
 TICK = timedelta(microseconds=1)
 TRIES = 6
 NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
-
-
-Record = Any
-"""A row with its columns as attributes."""
 
 
 @lru_cache(maxsize=256)
@@ -69,15 +77,23 @@ class UnitOfWork:
 
     def one(self, statement: Executable, **values: object) -> Row[Any] | None:
         """Return the only row, or None."""
-        return self._execute(statement, values).one_or_none()
+        rows = self.all(statement, **values)
+        if len(rows) > 1:
+            raise ValueError("more than one row")
+        return rows[0] if rows else None
 
     def all(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
-        """Return every row."""
-        return self._execute(statement, values).all()
+        """Return every row; a statement that is bound to values here is prepared once."""
+        if self._pending:
+            self.flush()
+        if values and isinstance(statement, Select | CompoundSelect):
+            return fetch(self.connection, statement, values)
+        return self.connection.execute(statement).all()
 
     def scalar(self, statement: Executable, **values: object) -> Any:
         """Return the first column of the first row, or None."""
-        return self._execute(statement, values).scalar()
+        rows = self.all(statement, **values)
+        return rows[0][0] if rows else None
 
     def own(self, table: Table, *columns: Any) -> Select[Any]:
         """Start a query that can only see this organisation."""
@@ -102,7 +118,7 @@ class UnitOfWork:
         if place not in self._loaded:
             values = {**key, "organisation_id": self.organisation_id}
             row = self.one(_by_key(table, tuple(key)), **values)
-            self._loaded[place] = None if row is None else SimpleNamespace(**row._mapping)
+            self._loaded[place] = None if row is None else SimpleNamespace(**row._asdict())
         return self._loaded[place]
 
     def remembered(self, name: str, load: Callable[[], T]) -> T:
@@ -157,7 +173,9 @@ class UnitOfWork:
         """Run a data-changing statement now and return its result."""
         self.wrote = True
         self._loaded.clear()
-        result = self._execute(statement, {})
+        if self._pending:
+            self.flush()
+        result = self.connection.execute(statement)
         assert isinstance(result, CursorResult)  # noqa: S101 - DML has no other result
         return result
 
@@ -247,11 +265,6 @@ class UnitOfWork:
         for place, record in list(self._loaded.items()):
             if record is None and place[0] is table:
                 del self._loaded[place]
-
-    def _execute(self, statement: Executable, values: dict[str, object]) -> CursorResult[Any]:
-        if self._pending:
-            self.flush()
-        return self.connection.execute(statement, values or None)
 
     def _turn_interval(
         self, versioned: t.Versioned, before: Record, changed: Mapping[str, Any]
@@ -388,7 +401,7 @@ class Work:
             try:
                 with self._one_writer(), self.engines.write.begin() as connection:
                     return unit(connection)
-            except DBAPIError as error:
+            except (DBAPIError, self.engines.driver_error) as error:
                 last = attempt == TRIES - 1
                 if not _is_conflict(error):
                     raise
@@ -407,9 +420,10 @@ class Work:
         self, connection: Connection, organisation_id: UUID, actor: Actor, context: Context
     ) -> UnitOfWork:
         """FOR NO KEY UPDATE: a plain FOR UPDATE would block every foreign-key insert."""
-        row = connection.execute(_LOCK, {"organisation": organisation_id}).one_or_none()
-        if row is None:
+        rows = fetch(connection, _LOCK, {"organisation": organisation_id})
+        if not rows:
             raise NotFound("No such organisation.")
+        row = rows[0]
         return _LockedUnit(
             connection,
             organisation_id,
@@ -473,12 +487,13 @@ class _Memories:
             return kept[1]
 
 
-def _is_conflict(error: DBAPIError) -> bool:
+def _is_conflict(error: Exception) -> bool:
     """Whether running the unit again may succeed.
 
     A unique violation counts: the second run sees the row of the winner and refuses properly.
     """
     if isinstance(error, IntegrityError):
         return "unique" in str(error.orig).lower()
-    state = getattr(error.orig, "sqlstate", None)
-    return state in {"40001", "40P01"} or "database is locked" in str(error.orig)
+    cause = getattr(error, "orig", error)
+    state = getattr(cause, "sqlstate", None)
+    return state in {"40001", "40P01"} or "database is locked" in str(cause)

@@ -1,0 +1,87 @@
+"""Queries compiled once: the driver gets finished SQL, and rows come back as named tuples.
+
+The library's own execution costs several times what a database needs for a look-up by key;
+this path keeps its compiler and its types and leaves out the rest.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Connection, Dialect, Select
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Query = Select[Any] | CompoundSelect[Any]
+Processor = Callable[[Any], Any] | None
+Record = Any
+"""A row with its columns as attributes."""
+
+
+def fetch(connection: Connection, statement: Query, values: Mapping[str, object]) -> list[Any]:
+    """Return every row of a statement that was made once.
+
+    Statements are remembered by identity: make them where a module is loaded, or behind a
+    cache, and bind all that varies. Errors are the driver's own.
+    """
+    return _prepared(connection.dialect, statement).fetch(connection, values)
+
+
+@lru_cache(maxsize=2048)
+def _prepared(dialect: Dialect, statement: Query) -> "_Prepared":
+    return _Prepared(dialect, statement)
+
+
+class _Prepared:
+    """One statement in one dialect."""
+
+    def __init__(self, dialect: Dialect, statement: Query) -> None:
+        compiled = statement.compile(dialect=dialect)
+        if not isinstance(compiled, SQLCompiler):
+            raise TypeError("not a query")
+        self._statement = statement
+        self._expands = bool(compiled.post_compile_params | compiled.literal_execute_params)
+        self._sql = str(compiled)
+        self._order = compiled.positiontup
+        self._fixed: dict[str, Any] = {}
+        self._binders: dict[str, Processor] = {}
+        for bind, name in compiled.bind_names.items():
+            binder = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if bind.required:
+                self._binders[name] = binder
+            else:
+                value = bind.effective_value
+                self._fixed[name] = value if binder is None else binder(value)
+        columns = list(statement.selected_columns)
+        self._readers: list[tuple[int, Callable[[Any], Any]]] = [
+            (place, reader)
+            for place, column in enumerate(columns)
+            if (reader := column.type.dialect_impl(dialect).result_processor(dialect, None))
+        ]
+        names = [str(column.key) for column in columns]
+        # A column without a name (a bare count) is reached by its place.
+        self._record: Any = namedtuple("Record", names, rename=True)  # type: ignore[misc]
+
+    def fetch(self, connection: Connection, values: Mapping[str, object]) -> list[Any]:
+        if self._expands:
+            return list(connection.execute(self._statement, dict(values)).all())
+        bound = dict(self._fixed)
+        for name, binder in self._binders.items():
+            value = values[name]
+            bound[name] = value if binder is None or value is None else binder(value)
+        cursor = connection.connection.cursor()
+        try:
+            if self._order is None:
+                cursor.execute(self._sql, bound)
+            else:
+                cursor.execute(self._sql, [bound[name] for name in self._order])
+            return [self._read(row) for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+    def _read(self, row: Any) -> Any:
+        values = list(row)
+        for place, reader in self._readers:
+            if values[place] is not None:
+                values[place] = reader(values[place])
+        return self._record._make(values)
