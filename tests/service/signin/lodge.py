@@ -17,6 +17,7 @@ from gateway.domain.identity import Actor, ActorType
 from gateway.domain.sessions import Entrance, Factor
 from gateway.domain.signin import AssertedIdentity, Attempt, Groups, SignedIn, Trace
 from gateway.services import (
+    access,
     attempts,
     people,
     session_openings,
@@ -128,6 +129,28 @@ class Lodge:
         opened = self.end(self.says(subject, email, **more))
         assert isinstance(opened, SignedIn), opened
         return opened.token
+
+    def sign_in_with(self, asserted: AssertedIdentity, **more: Any) -> str:
+        """Sign in with all that the provider says; return the session's token."""
+        opened = self.end(asserted, **more)
+        assert isinstance(opened, SignedIn), opened
+        return opened.token
+
+    def sign_in_member(self) -> str:
+        """A session of the member whom hands manage."""
+        return self.by_password(self.person_of(f"second@{self.slug}.test")).token
+
+    @property
+    def slug(self) -> str:
+        """The organisation's slug."""
+        with self.work.platform() as database:
+            o = t.organisations.c
+            query = select(o.slug).where(o.id == self.organisation_id)
+            return str(database.execute(query).scalar_one())
+
+    def role(self, key: str) -> UUID:
+        """The id of a role."""
+        return next(role.id for role in self.see(access.roles_at) if role.key == key)
 
     def refusal(self, asserted: AssertedIdentity) -> str:
         """Sign in, which must be refused; return the code."""
