@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -108,13 +108,13 @@ def _measure_size(
             results.multiples[size] = found
             results.yardsticks[size] = stage.yardsticks()
             if sync is not None:
-                results.offboardings[size] = scenes.offboarding(stage, min(50, size))
+                results.offboardings[size] = scenes.offboarding(stage)
                 results.syncs[size] = scenes.sync(stage, sync)
 
 
 def _measured(stage: Stage, operation: Operation) -> Multiple:
     session = stage.session_for(operation)
-    try:
+    with closing(session.client):
         return multiple(
             stage.server,
             operation.steps(session),
@@ -122,8 +122,6 @@ def _measured(stage: Stage, operation: Operation) -> Multiple:
             lambda: stage.yardstick(operation.yardstick),
             stage.pace.rounds,
         )
-    finally:
-        session.client.close()
 
 
 def profiles(kind: str, size: int, operations: Sequence[Operation], pace: Pace) -> Iterator[str]:
@@ -144,11 +142,11 @@ def profiles(kind: str, size: int, operations: Sequence[Operation], pace: Pace) 
 def _exercise(stage: Stage, operation: Operation) -> None:
     session = stage.session_for(operation)
     step, times = operation.steps(session), stage.pace.requests(operation)
-    stage.server.run(step, times)
-    os.kill(stage.server.meter.roots[0], signal.SIGUSR1)
-    time.sleep(0.3)
-    stage.server.run(step, times * stage.pace.rounds)
-    session.client.close()
+    with closing(session.client):
+        stage.server.run(step, times)
+        os.kill(stage.server.meter.roots[0], signal.SIGUSR1)
+        time.sleep(0.3)
+        stage.server.run(step, times * stage.pace.rounds)
 
 
 def _available(kind: str) -> bool:

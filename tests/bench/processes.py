@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,11 +110,8 @@ def _await(process: "subprocess.Popen[bytes]", port: int, ready: str, log: Path)
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        with suppress(OSError):
-            client = Client(port, patience=5.0)
-            status = client.send(client.request("GET", ready)).status
-            client.close()
-            if status < 500:
+        with suppress(OSError), closing(Client(port, patience=5.0)) as client:
+            if client.send(client.request("GET", ready)).status < 500:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"a server did not come up:\n{log.read_text()[-3000:]}")

@@ -8,6 +8,7 @@ import cProfile
 import io
 import pstats
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from gateway import logs
@@ -31,28 +32,35 @@ EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN (COSTS OFF) "
 
 
 class Statements:
-    """How often each statement ran, how long it took, and how the database goes about it."""
+    """How often each statement ran, how long it took, and how the database goes about it.
+
+    Seen at the driver's cursors, because not everything goes through the library's own.
+    """
 
     def __init__(self, engines: Iterable[Engine]) -> None:
         self.seen: dict[str, list[float]] = defaultdict(list)
         self._values: dict[str, Any] = {}
-        self._started = threading.local()
         for engine in engines:
-            event.listen(engine, "before_cursor_execute", self._before)
-            event.listen(engine, "after_cursor_execute", self._after)
-            event.listen(engine, "commit", self._commit)
+            event.listen(engine, "do_connect", self._trace)
+            event.listen(engine, "commit", lambda _: self.seen["COMMIT"].append(0.0))
+            engine.dispose()
 
-    def _before(self, *_: Any) -> None:
-        self._started.at = time.perf_counter()
+    def note(self, statement: object, values: Any, seconds: float) -> None:
+        """Count one execution."""
+        text = str(statement)
+        self.seen[text].append(seconds)
+        self._values[text] = tuple(values) if isinstance(values, list) else values
 
-    def _after(
-        self, _connection: Any, _cursor: Any, statement: str, values: Any, _: Any, many: bool
-    ) -> None:
-        self.seen[statement].append(time.perf_counter() - self._started.at)
-        self._values[statement] = values[0] if many else values
+    def _trace(self, dialect: Dialect, _record: Any, _arguments: Any, options: Any) -> None:
+        if dialect.name == "sqlite":
+            cursor = _traced(sqlite3.Cursor, self)
+            options["factory"] = type(
+                "Connection", (sqlite3.Connection,), {"cursor": lambda own: cursor(own)}
+            )
+        else:
+            import psycopg  # noqa: PLC0415 - optional
 
-    def _commit(self, _connection: Any) -> None:
-        self.seen["COMMIT"].append(0.0)
+            options["cursor_factory"] = _traced(psycopg.Cursor, self)
 
     def plan(self, statement: str, engine: Engine) -> list[str]:
         """Return the database's plan of a statement, as it would be made now."""
@@ -66,6 +74,26 @@ class Statements:
             except DBAPIError:  # BEGIN and its like have no plan
                 return []
         return [str(row[-1]) for row in rows]
+
+
+def _traced(base: type[Any], statements: Statements) -> Any:
+    """Return a kind of cursor that tells what it executes."""
+
+    def execute(self: Any, statement: Any, values: Any = (), **options: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return base.execute(self, statement, values, **options)
+        finally:
+            statements.note(statement, values, time.perf_counter() - started)
+
+    def executemany(self: Any, statement: Any, rows: Any, **options: Any) -> Any:
+        rows, started = list(rows), time.perf_counter()
+        try:
+            return base.executemany(self, statement, rows, **options)
+        finally:
+            statements.note(statement, rows[0] if rows else (), time.perf_counter() - started)
+
+    return type("Cursor", (base,), {"execute": execute, "executemany": executemany})
 
 
 class Profiled:

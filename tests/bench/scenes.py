@@ -1,6 +1,7 @@
 """What is more than one kind of request: a whole first sync, and how soon an offboarding shows."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
 
@@ -58,27 +59,30 @@ def sync(stage: Stage, size: FirstSync) -> Sync:
     )
 
 
-def offboarding(stage: Stage, times: int) -> Offboarding:
+WATCHED = 50
+"""People who are deactivated one by one."""
+
+
+def offboarding(stage: Stage) -> Offboarding:
     """Deactivate people one by one, and look at once, over another connection, who sees it."""
-    session = stage.session()
-    watcher = Client(stage.port, stage.world.api_key)
     people = f"/api/v1/organisations/{stage.world.organisation_id}/members"
     answered, visible, late = [], [], 0
-    pairs = list(zip(stage.world.users, stage.world.members, strict=True))[-times:]
-    for user, member in pairs:
-        look = watcher.request("GET", f"{people}/{member}")
-        path = f"/Users/{user}"
-        session.ask("PATCH", path, _active(on=True))
-        if _has_lost(watcher, look):
-            raise UnexpectedAnswer("an active member has no access")
-        started = time.perf_counter()
-        session.ask("PATCH", path, _active(on=False))
-        answered.append(time.perf_counter() - started)
-        while not _has_lost(watcher, look):
-            late += 1
-        visible.append(time.perf_counter() - started)
-        session.ask("PATCH", path, _active(on=True))
-    watcher.close()
+    pairs = list(zip(stage.world.users, stage.world.members, strict=True))[-WATCHED:]
+    session = stage.session()
+    with closing(session.client), closing(Client(stage.port, stage.world.api_key)) as watcher:
+        for user, member in pairs:
+            look = watcher.request("GET", f"{people}/{member}")
+            path = f"/Users/{user}"
+            session.ask("PATCH", path, _active(on=True))
+            if _has_lost(watcher, look):
+                raise UnexpectedAnswer("an active member has no access")
+            started = time.perf_counter()
+            session.ask("PATCH", path, _active(on=False))
+            answered.append(time.perf_counter() - started)
+            while not _has_lost(watcher, look):
+                late += 1
+            visible.append(time.perf_counter() - started)
+            session.ask("PATCH", path, _active(on=True))
     return Offboarding(
         answered=median(answered),
         answered_95=next(percentiles(answered, 0.95)),

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class Stage:
             [self._bare.request("GET", f"/rows/{key}") for key in self.keys]
         )
         self._write = self._bare.request("POST", "/rows")
+
+    def close(self) -> None:
+        """Close the connection to the yardsticks."""
+        self._bare.close()
 
     def session(self, token: str | None = None) -> Session:
         """Return a connection to the product."""
@@ -101,7 +105,7 @@ class Theatre:
             processes.running([*self.serve, str(port)], port, "/readyz", settings, log) as server,
             processes.running(bare, bare_port, f"/rows/{keys[0]}", {}, log) as other,
         ):
-            yield Stage(
+            stage = Stage(
                 kind=kind,
                 users=users,
                 world=world,
@@ -112,6 +116,8 @@ class Theatre:
                 bare_port=bare_port,
                 keys=keys,
             )
+            with closing(stage):
+                yield stage
 
     def _database(self, kind: str, name: str) -> str:
         if kind == "sqlite":
