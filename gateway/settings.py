@@ -70,6 +70,14 @@ class Settings(BaseSettings):
     scim_max_body: ByteSize = ByteSize(10 * 1000 * 1000)
     """Largest body of a SCIM request, for example `10MB`; a larger one is answered 413."""
 
+    scim_rate: Annotated[int, Field(ge=25, le=1_000_000)] = 50
+    """Requests a second that one SCIM connection may send over time, in each server process; one
+    above it is answered 429. The management API and other connections are not counted."""
+
+    scim_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
+    """Requests that a SCIM connection may send at once after a pause, before the rate holds: a
+    first synchronisation of a thousand people passes unhindered."""
+
     trusted_proxy: str | None = None
     """Address of the proxy in front whose `X-Forwarded-For` and `X-Forwarded-Proto` are
     believed."""

@@ -201,6 +201,8 @@ def _settings(place: Place, port: int, smtp_port: int) -> Settings:
         smtp_port=smtp_port,
         smtp_security="none",
         mail_from="gateway@demo.test",
+        scim_rate=5_000,
+        scim_burst=50_000,
     )
 
 

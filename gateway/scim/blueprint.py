@@ -13,6 +13,7 @@ from gateway.domain.errors import GatewayError
 from gateway.domain.identity import Context
 from gateway.logs import logger
 from gateway.scim import auth, bulk
+from gateway.scim.allowance import Allowances
 from gateway.scim.answers import Answer, Asked, Turn
 from gateway.scim.bodies import decode
 from gateway.scim.dialects import Dialect, Reading, chosen, detect
@@ -50,7 +51,8 @@ class UnsupportedMediaType(SCIMException):
 
 def blueprint(work: Work, settings: Settings, uses: Uses) -> Blueprint:
     """Return the blueprint that serves every connection of the installation."""
-    desk = Desk(work, Engine(), settings, uses)
+    allowances = Allowances(settings.scim_rate, settings.scim_burst)
+    desk = Desk(work, Engine(), settings, uses, allowances)
     bp = Blueprint("scim", __name__, url_prefix=PREFIX)
     for number, rule in enumerate(("", "/", "/<path:rest>")):
         bp.add_url_rule(
@@ -73,6 +75,7 @@ class Desk:
     engine: Engine
     settings: Settings
     uses: Uses
+    allowances: Allowances
 
     def serve(self, rest: str = "") -> Response:
         """Answer one request, whatever it is."""
@@ -80,6 +83,7 @@ class Desk:
         media_type = MEDIA_TYPE
         try:
             who = self._authenticated(connection)
+            self.allowances.take(who.connection.id)
             answer, dialect = self._answered(who, path)
             media_type = _media_type(request, dialect)
             return _sent(answer, media_type)

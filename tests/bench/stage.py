@@ -99,6 +99,7 @@ class Theatre:
         settings = {
             "GATEWAY_BASE_URL": f"http://127.0.0.1:{port}",
             "GATEWAY_DATABASE_URL": url,
+            "GATEWAY_SCIM_RATE": "1000000",
         }
         bare = ["-m", "tests.bench.yardstick", bare_url, str(bare_port)]
         with (

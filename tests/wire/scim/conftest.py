@@ -119,7 +119,9 @@ def issue_token(work: Work, of: House, **options: Any) -> str:
 @pytest.fixture
 def settings() -> Settings:
     return Settings.model_construct(
-        base_url=HttpUrl("https://gateway.test"), database_url=SecretStr("unused")
+        base_url=HttpUrl("https://gateway.test"),
+        database_url=SecretStr("unused"),
+        scim_rate=100_000,
     )
 
 
@@ -174,9 +176,10 @@ def serving(work: Work) -> Iterator[Served]:
     # Bound first: the base URL names the port.
     server = make_server("127.0.0.1", 0, _unready, threaded=True, request_handler=Quiet)
     origin = f"http://127.0.0.1:{server.server_port}"
-    app = create_app(
-        Settings.model_construct(base_url=HttpUrl(origin), database_url=SecretStr("unused")), work
+    settings = Settings.model_construct(
+        base_url=HttpUrl(origin), database_url=SecretStr("unused"), scim_rate=100_000
     )
+    app = create_app(settings, work)
     server.app = app
     thread = Thread(target=server.serve_forever)
     thread.start()
