@@ -21,7 +21,7 @@ demo: $(VENV)/run.stamp ## Start the gateway and play Okta and Entra against it.
 	@$(RUN)/gateway demo $(ARGS)
 
 test: $(VENV)/dev.stamp $(VENV)/server.stamp ## Run every test, on SQLite and PostgreSQL.
-	@$(RUN)/pytest -n $(or $(WORKERS),auto) $(ARGS)
+	@$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal $(ARGS)
 
 check: lint types ## Lint, types, import contracts and the fast tests: under a minute.
 	@$(RUN)/pytest tests/unit tests/architecture $(ARGS)
