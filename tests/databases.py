@@ -96,6 +96,7 @@ class Databases:
     def _postgres_template(self) -> str:
         with self._once("postgresql") as first:
             if first:
+                self._execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
                 self._execute(f"CREATE DATABASE {TEMPLATE}")
                 migrate(self._url(TEMPLATE))
         return TEMPLATE
