@@ -43,7 +43,7 @@ def etag(version: int) -> str:
 
 def instant(moment: datetime) -> str:
     """Return an instant with its microseconds, so that windows of lastModified miss nothing."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def location(base: str, kind: str, resource_id: UUID) -> str:
@@ -53,7 +53,8 @@ def location(base: str, kind: str, resource_id: UUID) -> str:
 
 def resource(stored: Stored, base: str) -> str:
     """Return the JSON text of a resource."""
-    parts = [stored.document[:-1], f',"id":"{stored.id}"']
+    row_id = str(stored.id)
+    parts = [stored.document[:-1], f',"id":"{row_id}"']
     if stored.active is not None:
         parts.append(',"active":true' if stored.active else ',"active":false')
     if stored.related:
@@ -63,7 +64,7 @@ def resource(stored: Stored, base: str) -> str:
     parts.append(
         f',"meta":{{"resourceType":"{stored.kind}","created":"{instant(stored.created_at)}",'
         f'"lastModified":"{instant(stored.last_modified)}",'
-        f'"location":"{location(base, stored.kind, stored.id)}","version":"{tag}"}}}}'
+        f'"location":"{base}/{stored.kind}s/{row_id}","version":"{tag}"}}}}'
     )
     return "".join(parts)
 

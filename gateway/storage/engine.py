@@ -58,7 +58,9 @@ def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
     }
     return Engines(
         write=create_engine(address, **pool),
-        read=create_engine(address, isolation_level="AUTOCOMMIT", **pool),
+        read=create_engine(
+            address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **pool
+        ),
     )
 
 
@@ -72,7 +74,10 @@ def _open_sqlite(address: URL, pool_size: int) -> Engines:
         raise ValueError("SQLite needs a file: a memory database is one connection's own.")
     engines = Engines(
         write=create_engine(address, pool_size=pool_size, max_overflow=pool_size),
-        read=create_engine(address, pool_size=pool_size, max_overflow=pool_size),
+        # Nothing is ever open there that a rollback could end.
+        read=create_engine(
+            address, pool_size=pool_size, max_overflow=pool_size, pool_reset_on_return=None
+        ),
     )
     for engine in (engines.write, engines.read):
         event.listen(engine, "connect", _prepare_sqlite)

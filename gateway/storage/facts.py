@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.domain.events import FEED_ONLY, Fact
 from gateway.domain.identity import Actor, Context
 from gateway.storage import tables as t
-from gateway.storage.types import EPOCH_FORMAT
+from gateway.storage.types import instant_text
 
 Row = dict[str, Any]
 
@@ -35,7 +35,7 @@ def content_hash(row: Row, details_digest: str) -> str:
     said |= {
         "id": str(row["id"]),
         "organisation": str(row["organisation_id"]),
-        "occurred_at": row["occurred_at"].strftime(EPOCH_FORMAT),
+        "occurred_at": instant_text(row["occurred_at"]),
         "context": row["context"],
         "details": details_digest,
     }

@@ -7,7 +7,10 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator, types
 from sqlalchemy.dialects import postgresql
 
-EPOCH_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+def instant_text(moment: datetime) -> str:
+    """Return an instant as fixed-width UTC text with microseconds; text order is time order."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -32,7 +35,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("naive datetime")
         if dialect.name == "sqlite":
-            return value.astimezone(UTC).strftime(EPOCH_FORMAT)
+            return instant_text(value)
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002

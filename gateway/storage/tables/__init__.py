@@ -10,6 +10,8 @@ from gateway.storage.tables.connections import (
     connection_versions,
     connections,
     directory_counts,
+    scim_clients,
+    scim_requests,
     scim_tokens,
 )
 from gateway.storage.tables.directory import (
@@ -108,6 +110,8 @@ __all__ = [
     "replay_keys",
     "role_versions",
     "roles",
+    "scim_clients",
+    "scim_requests",
     "scim_tokens",
     "session_proofs",
     "sessions",

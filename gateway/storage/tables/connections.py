@@ -1,6 +1,17 @@
 """Connections to identity providers, their bearer tokens, and what needs an admin's eye."""
 
-from sqlalchemy import BigInteger, Boolean, Column, PrimaryKeyConstraint, Table, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Uuid,
+    false,
+    text,
+)
 
 from gateway.storage.tables.metadata import (
     instant,
@@ -32,6 +43,8 @@ connections = Table(
     text_column("dialect"),  # auto | strict | okta | entra | onelogin | google | jumpcloud
     text_column("detected_dialect", nullable=True),
     Column("members_clearable", Boolean, nullable=False),
+    Column("token_without_bearer", Boolean, nullable=False, server_default=false()),
+    Column("allowed_networks", JSONText, nullable=False, server_default=text("'[]'")),
     instant("created_at"),
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
@@ -51,12 +64,31 @@ directory_counts = Table(
     reference("connections", "connection_id"),
 )
 
+scim_clients = Table(
+    "scim_clients",
+    metadata,
+    organisation_id(),
+    Column("id", Uuid, nullable=False),
+    Column("connection_id", Uuid, nullable=False),
+    text_column("name"),
+    text_column("secret_hash"),
+    Column("scopes", JSONText, nullable=False),
+    instant("created_at"),
+    instant("revoked_at", nullable=True),
+    instant("last_used_at", nullable=True),
+    PrimaryKeyConstraint("organisation_id", "id"),
+    reference("connections", "connection_id"),
+    lookup("ix_scim_clients_connection", "organisation_id", "connection_id"),
+    only("uq_scim_clients_secret", "secret_hash", where="secret_hash <> ''"),
+)
+
 scim_tokens = Table(
     "scim_tokens",
     metadata,
     organisation_id(),
     Column("id", Uuid, nullable=False),
     Column("connection_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=True),  # whose access token; null: issued by an admin
     text_column("name"),
     text_column("token_hash"),
     Column("scopes", JSONText, nullable=False),
@@ -64,10 +96,38 @@ scim_tokens = Table(
     instant("expires_at", nullable=True),
     instant("revoked_at", nullable=True),
     instant("last_used_at", nullable=True),
+    Column("warned_days", Integer, nullable=True),  # the nearest warning of its end given
     PrimaryKeyConstraint("organisation_id", "id"),
     reference("connections", "connection_id"),
+    reference("scim_clients", "client_id"),
     only("uq_scim_tokens_hash", "token_hash", where="token_hash <> ''"),
     lookup("ix_scim_tokens_connection", "organisation_id", "connection_id"),
+    lookup("ix_scim_tokens_ending", "expires_at", where="expires_at IS NOT NULL"),
+)
+
+scim_requests = Table(
+    "scim_requests",
+    metadata,
+    organisation_id(),
+    Column("id", Uuid, nullable=False),
+    Column("connection_id", Uuid, nullable=False),
+    instant("received_at"),
+    text_column("method"),
+    text_column("path"),
+    text_column("operation", nullable=True),
+    text_column("dialect", nullable=True),
+    Column("received", JSONText, nullable=False),  # names of attributes, never their values
+    Column("deviations", JSONText, nullable=False),  # name -> how often
+    Column("changed", JSONText, nullable=False),  # fact -> how often
+    Column("status", Integer, nullable=False),
+    text_column("detail", nullable=True),
+    Column("milliseconds", Float, nullable=False),
+    text_column("request_id"),
+    text_column("ip", nullable=True),
+    text_column("user_agent", nullable=True),
+    PrimaryKeyConstraint("organisation_id", "connection_id", "id"),
+    reference("connections", "connection_id"),
+    lookup("ix_scim_requests_received", "organisation_id", "received_at"),
 )
 
 attention_items = Table(

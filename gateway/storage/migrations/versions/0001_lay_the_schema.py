@@ -559,6 +559,12 @@ def upgrade() -> None:
         sa.Column("dialect", sa.String(), nullable=False),
         sa.Column("detected_dialect", sa.String(), nullable=True),
         sa.Column("members_clearable", sa.Boolean(), nullable=False),
+        sa.Column(
+            "token_without_bearer", sa.Boolean(), server_default=sa.text("0"), nullable=False
+        ),
+        sa.Column(
+            "allowed_networks", types.JSONText(), server_default=sa.text("'[]'"), nullable=False
+        ),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id", "successor_id"],
@@ -1143,34 +1149,66 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "scim_tokens",
+        "scim_clients",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("secret_hash", sa.String(), nullable=False),
         sa.Column("scopes", types.JSONText(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
-        sa.Column("expires_at", types.UTCDateTime(), nullable=True),
         sa.Column("revoked_at", types.UTCDateTime(), nullable=True),
         sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id", "connection_id"],
             ["connections.organisation_id", "connections.id"],
-            name=op.f("fk_scim_tokens_connection_id_connections"),
+            name=op.f("fk_scim_clients_connection_id_connections"),
         ),
-        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_scim_tokens")),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_scim_clients")),
     )
-    with op.batch_alter_table("scim_tokens", schema=None) as batch_op:
+    with op.batch_alter_table("scim_clients", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_scim_tokens_connection", ["organisation_id", "connection_id"], unique=False
+            "ix_scim_clients_connection", ["organisation_id", "connection_id"], unique=False
         )
         batch_op.create_index(
-            "uq_scim_tokens_hash",
-            ["token_hash"],
+            "uq_scim_clients_secret",
+            ["secret_hash"],
             unique=True,
-            postgresql_where=sa.text("token_hash <> ''"),
-            sqlite_where=sa.text("token_hash <> ''"),
+            postgresql_where=sa.text("secret_hash <> ''"),
+            sqlite_where=sa.text("secret_hash <> ''"),
+        )
+
+    op.create_table(
+        "scim_requests",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("received_at", types.UTCDateTime(), nullable=False),
+        sa.Column("method", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("operation", sa.String(), nullable=True),
+        sa.Column("dialect", sa.String(), nullable=True),
+        sa.Column("received", types.JSONText(), nullable=False),
+        sa.Column("deviations", types.JSONText(), nullable=False),
+        sa.Column("changed", types.JSONText(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=True),
+        sa.Column("milliseconds", sa.Float(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("ip", sa.String(), nullable=True),
+        sa.Column("user_agent", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_scim_requests_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "connection_id", "id", name=op.f("pk_scim_requests")
+        ),
+    )
+    with op.batch_alter_table("scim_requests", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_scim_requests_received", ["organisation_id", "received_at"], unique=False
         )
 
     op.create_table(
@@ -1577,9 +1615,68 @@ def upgrade() -> None:
             sqlite_where=sa.text("valid_to IS NULL AND kind = 'role'"),
         )
 
+    op.create_table(
+        "scim_tokens",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("client_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("scopes", types.JSONText(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=True),
+        sa.Column("revoked_at", types.UTCDateTime(), nullable=True),
+        sa.Column("last_used_at", types.UTCDateTime(), nullable=True),
+        sa.Column("warned_days", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "client_id"],
+            ["scim_clients.organisation_id", "scim_clients.id"],
+            name=op.f("fk_scim_tokens_client_id_scim_clients"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_scim_tokens_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_scim_tokens")),
+    )
+    with op.batch_alter_table("scim_tokens", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_scim_tokens_connection", ["organisation_id", "connection_id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_scim_tokens_ending",
+            ["expires_at"],
+            unique=False,
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_scim_tokens_hash",
+            ["token_hash"],
+            unique=True,
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
+        )
+
 
 def downgrade() -> None:
     """Take the expansion back."""
+    with op.batch_alter_table("scim_tokens", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_scim_tokens_hash",
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
+        )
+        batch_op.drop_index(
+            "ix_scim_tokens_ending",
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_scim_tokens_connection")
+
+    op.drop_table("scim_tokens")
     with op.batch_alter_table("mapping_rules", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_mapping_rules_priority",
@@ -1664,15 +1761,19 @@ def downgrade() -> None:
         )
 
     op.drop_table("session_proofs")
-    with op.batch_alter_table("scim_tokens", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_scim_tokens_hash",
-            postgresql_where=sa.text("token_hash <> ''"),
-            sqlite_where=sa.text("token_hash <> ''"),
-        )
-        batch_op.drop_index("ix_scim_tokens_connection")
+    with op.batch_alter_table("scim_requests", schema=None) as batch_op:
+        batch_op.drop_index("ix_scim_requests_received")
 
-    op.drop_table("scim_tokens")
+    op.drop_table("scim_requests")
+    with op.batch_alter_table("scim_clients", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_scim_clients_secret",
+            postgresql_where=sa.text("secret_hash <> ''"),
+            sqlite_where=sa.text("secret_hash <> ''"),
+        )
+        batch_op.drop_index("ix_scim_clients_connection")
+
+    op.drop_table("scim_clients")
     with op.batch_alter_table("replay_keys", schema=None) as batch_op:
         batch_op.drop_index("ix_replay_keys_expiry")
 
