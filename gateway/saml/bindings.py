@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote_plus, unquote_to_bytes
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from gateway.domain.signin import KeyPair
-from gateway.saml import building, gate, xml
+from gateway.saml import building, gate, signatures, xml
 from gateway.saml.errors import Unacceptable
 from gateway.saml.names import DSIG_MORE, SIGNATURES
 from gateway.saml.xml import Element
@@ -121,7 +118,7 @@ def query_signature(fields: Fields, name: str, pems: tuple[str, ...]) -> str:
     )
     signature = gate.decoded(fields.values["Signature"], size=4_096)
     for pem in pems:
-        if _fits(pem, algorithm, signature, signed):
+        if signatures.fits(pem, algorithm, signature, signed):
             return certificates.fingerprint(pem)
     raise Unacceptable("signature_invalid", "the signature of the query fits no certificate")
 
@@ -177,24 +174,6 @@ def _once(encoded: bytes) -> dict[str, str]:
     if len({name for name, _ in own}) != len(own):
         raise Unacceptable("malformed", "a field comes twice")
     return dict(own)
-
-
-def _fits(pem: str, algorithm: str, signature: bytes, signed: bytes) -> bool:
-    family, digest_name = SIGNATURES[algorithm]
-    digest = getattr(hashes, digest_name)()
-    key = load_pem_x509_certificate(pem.encode()).public_key()
-    try:
-        if family == "RSA" and isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, signed, padding.PKCS1v15(), digest)
-            return True
-        if family == "EC" and isinstance(key, ec.EllipticCurvePublicKey):
-            half = len(signature) // 2
-            pair = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
-            key.verify(encode_dss_signature(*pair), signed, ec.ECDSA(digest))
-            return True
-    except (InvalidSignature, ValueError):
-        pass
-    return False
 
 
 def _signature(key: KeyPair, signed: bytes) -> str:

@@ -14,6 +14,7 @@ from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_Validatio
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
+from gateway.saml import signatures
 from gateway.saml.errors import Unacceptable
 from gateway.saml.names import ASSERTION, SAMLP, SIGNATURE, tag
 from gateway.saml.xml import Element
@@ -23,8 +24,8 @@ TRIES = 10
 """Certificates of a connection that are tried."""
 
 _PATHS = {
-    "response": OneLogin_Saml2_Utils.RESPONSE_SIGNATURE_XPATH,
-    "assertion": OneLogin_Saml2_Utils.ASSERTION_SIGNATURE_XPATH,
+    "Response": OneLogin_Saml2_Utils.RESPONSE_SIGNATURE_XPATH,
+    "Assertion": OneLogin_Saml2_Utils.ASSERTION_SIGNATURE_XPATH,
     "LogoutRequest": "/samlp:LogoutRequest/ds:Signature",
     "LogoutResponse": "/samlp:LogoutResponse/ds:Signature",
 }
@@ -48,9 +49,8 @@ def response_signature(root: Element, pems: Sequence[str]) -> str | None:
 
     :raises Unacceptable: there is one, and it fits no certificate.
     """
-    if root.find(SIGNATURE) is None:
-        return None
-    return _fitting(root, "response", pems)
+    signature = root.find(SIGNATURE)
+    return None if signature is None else _fitting(root, signature, pems)
 
 
 def assertion_signature(root: Element, pems: Sequence[str]) -> str | None:
@@ -58,9 +58,8 @@ def assertion_signature(root: Element, pems: Sequence[str]) -> str | None:
 
     :raises Unacceptable: there is one, and it fits no certificate.
     """
-    if root.find(f"{ASSERTION}/{SIGNATURE}") is None:
-        return None
-    return _fitting(root, "assertion", pems)
+    signature = root.find(f"{ASSERTION}/{SIGNATURE}")
+    return None if signature is None else _fitting(root, signature, pems)
 
 
 def require_library_rules(root: Element) -> None:
@@ -83,9 +82,10 @@ def message_signature(root: Element, pems: Sequence[str]) -> str:
 
     :raises Unacceptable: there is none, or it fits no certificate.
     """
-    if root.find(SIGNATURE) is None:
+    signature = root.find(SIGNATURE)
+    if signature is None:
         raise Unacceptable("signature_missing", "the message is not signed")
-    return _fitting(root, etree.QName(root).localname, pems)
+    return _fitting(root, signature, pems)
 
 
 class _Settings:
@@ -106,12 +106,19 @@ class _Gated(OneLogin_Saml2_Response):  # type: ignore[misc]
         self.encrypted = None
 
 
-def _fitting(root: Element, place: str, pems: Sequence[str]) -> str:
+def _fitting(root: Element, signature: Element, pems: Sequence[str]) -> str:
     """Return the fingerprint of the first certificate that a signature fits; KeyInfo is not read.
+
+    The library digests what is signed only for a certificate whose key made the signature: a
+    stranger's message costs no more with many certificates than with one.
 
     :raises Unacceptable: none does.
     """
+    parent = etree.QName(signature.getparent()).localname
     for pem in pems[:TRIES]:
-        if OneLogin_Saml2_Utils.validate_sign(root, cert=pem, xpath=_PATHS[place]):
+        if not signatures.fits_info(pem, signature):
+            continue
+        if OneLogin_Saml2_Utils.validate_sign(root, cert=pem, xpath=_PATHS[parent]):
             return certificates.fingerprint(pem)
-    raise Unacceptable("signature_invalid", f"the signature of the {place} fits no certificate")
+        raise Unacceptable("signature_invalid", f"the {parent} is not what was signed")
+    raise Unacceptable("signature_invalid", f"the signature of the {parent} fits no certificate")

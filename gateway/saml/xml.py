@@ -4,7 +4,7 @@ What the bounds stop is named in `docs/explanation/sign-in-threats.md`.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from typing import Any, TypeAlias
@@ -22,8 +22,11 @@ DEPTH = 40
 ATTRIBUTES = 24
 """Attributes of one element."""
 
-DECLARATIONS = 24
-"""Namespaces that one element declares."""
+IN_SCOPE = 64
+"""Namespaces declared around one place."""
+
+PREFIXES = 24_000
+"""Namespaces declared around all elements, added up: what canonicalising costs."""
 
 _DECLARATION = re.compile(rb"<\?xml\s[^<>]{0,100}?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
@@ -90,31 +93,51 @@ def _tree(body: bytes, bounds: Bounds) -> Element:
         remove_comments=not bounds.bare,
         remove_pis=not bounds.bare,
     )
-    count = depth = declared = 0
+    bounds_kept = _Walk(bounds)
     for event, node in events:
-        if event == "start-ns":
-            declared += 1
-        elif event == "start":
-            count, depth = count + 1, depth + 1
-            _bound(node, count, depth, declared, bounds)
-            declared = 0
-        elif event == "end":
-            depth -= 1
-        elif bounds.bare:
-            raise Unacceptable("malformed", f"contains a {event}")
+        bounds_kept.saw(event, node)
     root: Element = events.root
     if root.getroottree().docinfo.internalDTD is not None:
         raise Unacceptable("malformed", "contains a DOCTYPE")
     return root
 
 
-def _bound(node: Element, count: int, depth: int, declared: int, bounds: Bounds) -> None:
-    if count > bounds.elements:
-        raise Unacceptable("malformed", f"more than {bounds.elements} elements")
-    if depth > DEPTH:
-        raise Unacceptable("malformed", f"deeper than {DEPTH} elements")
-    if len(node.attrib) > ATTRIBUTES or declared > DECLARATIONS:
-        raise Unacceptable("malformed", f"more than {ATTRIBUTES} attributes or namespaces")
+@dataclass(slots=True)
+class _Walk:
+    """Counts while the parser reads, so that it stops reading at the first bound."""
+
+    bounds: Bounds
+    elements: int = 0
+    prefixes: int = 0
+    new: int = 0
+    declared: list[int] = field(default_factory=lambda: [0])
+
+    def saw(self, event: str, node: Any) -> None:
+        if event == "start":
+            self._start(node)
+        elif event == "end":
+            self.declared.pop()
+        elif event == "start-ns":
+            self.new += 1
+        elif self.bounds.bare:
+            raise Unacceptable("malformed", f"contains a {event}")
+
+    def _start(self, node: Element) -> None:
+        self.elements += 1
+        self.declared.append(self.declared[-1] + self.new)
+        self.prefixes += self.declared[-1]
+        self.new = 0
+        if self.elements > self.bounds.elements:
+            raise Unacceptable("malformed", f"more than {self.bounds.elements} elements")
+        if len(self.declared) > DEPTH + 1:
+            raise Unacceptable("malformed", f"deeper than {DEPTH} elements")
+        if len(node.attrib) > ATTRIBUTES:
+            raise Unacceptable("malformed", f"more than {ATTRIBUTES} attributes of one element")
+        if (
+            self.declared[-1] > IN_SCOPE
+            or self.prefixes > PREFIXES * self.bounds.elements / ELEMENTS
+        ):
+            raise Unacceptable("malformed", "too many namespaces are declared")
 
 
 def text(node: Element | None) -> str:
