@@ -1,19 +1,18 @@
 """Groups of a connection's directory; a change of members is a delta of intervals."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import update
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import GroupRecord, MemberDelta, StoredGroup
 from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
-from gateway.services import attention, funnel, mapped
+from gateway.services import attention, directory_moves, funnel, mapped
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 from gateway.storage.writes import Plus
@@ -44,8 +43,8 @@ def create_group(
     """
     _require_free_name(uow, connection, record)
     group_id = uow.new_id()
-    joined = [row.id for row in _named(uow, connection, group_id, members)]
-    _note_unknown(uow, connection, frozenset(members) - set(joined))
+    joined = [row.id for row in directory_moves.live_users(uow, connection, group_id, members)]
+    directory_moves.note_unknown(uow, connection, frozenset(members) - set(joined))
     uow.insert(
         GROUPS,
         id=group_id,
@@ -56,7 +55,7 @@ def create_group(
         deleted_at=None,
         **_columns(uow, record),
     )
-    _open(uow, connection, group_id, sorted(joined))
+    directory_moves.open_memberships(uow, connection, group_id, sorted(joined))
     _count(uow, connection, 1)
     uow.record(
         Fact(
@@ -87,7 +86,7 @@ def update_group(
     renamed = record is not None and _differs(before, record)
     if renamed and record is not None:
         _require_free_name(uow, connection, record, except_for=group_id)
-    move = _moved(uow, connection, group_id, delta)
+    move = directory_moves.moved(uow, connection, group_id, delta)
     if not (renamed or move):
         return stored_group(before)
     uow.update(
@@ -97,8 +96,8 @@ def update_group(
         member_count=before.member_count + len(move.joined) - len(move.left),
         **(_columns(uow, record) if record is not None else {"last_modified": uow.now}),
     )
-    _close(uow, connection, group_id, move.left)
-    _open(uow, connection, group_id, move.joined)
+    directory_moves.close_memberships(uow, connection, group_id, move.left)
+    directory_moves.open_memberships(uow, connection, group_id, move.joined)
     _record_update(uow, before, record if renamed else None, move)
     if move and mapped.names_group(uow, group_id):
         funnel.recompute(uow, move.members)
@@ -170,7 +169,7 @@ def leave_all(uow: UnitOfWork, connection_id: UUID, user_id: UUID) -> None:
             member_count=group.member_count - 1,
             last_modified=uow.now,
         )
-        _record_update(uow, group, None, _Move({}, {user_id: None}))
+        _record_update(uow, group, None, directory_moves.Move({}, {user_id: None}))
     here = {"connection_id": connection_id, "user_id": user_id, "valid_to": None}
     uow.update(SEATS, here, valid_to=uow.now)
 
@@ -195,144 +194,6 @@ def _load(uow: UnitOfWork, connection: Connection, group_id: UUID) -> Record:
     if row is None or row.deleted_at is not None:
         raise NotFound("No such group.")
     return row
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """Who really joins and who really leaves: directory user → the member behind it."""
-
-    joined: Mapping[UUID, UUID | None]
-    left: Mapping[UUID, UUID | None]
-
-    def __bool__(self) -> bool:
-        return bool(self.joined or self.left)
-
-    @property
-    def members(self) -> list[UUID]:
-        return [x for x in (*self.joined.values(), *self.left.values()) if x is not None]
-
-
-def _moved(uow: UnitOfWork, connection: Connection, group_id: UUID, delta: MemberDelta) -> _Move:
-    """Return what changes; those already where they should be are not touched."""
-    if not delta:
-        return _Move({}, {})
-    named = delta.add | delta.remove
-    people = {row.id: row for row in _named(uow, connection, group_id, named)}
-    joined = {
-        user_id: people[user_id].member_id
-        for user_id in sorted(delta.add & people.keys())
-        if not people[user_id].inside
-    }
-    left = {
-        user_id: people[user_id].member_id
-        for user_id in sorted(delta.remove & people.keys())
-        if people[user_id].inside
-    }
-    if delta.replace:
-        left = {
-            user_id: member_id
-            for user_id, member_id in _everybody(uow, connection, group_id).items()
-            if user_id not in delta.add
-        }
-    _note_unknown(uow, connection, delta.add - people.keys())
-    return _Move(joined, left)
-
-
-def _named(
-    uow: UnitOfWork, connection: Connection, group_id: UUID, ids: Collection[UUID]
-) -> list[Record]:
-    """Return the live users among these, and whether each is in the group."""
-    keys = {
-        "organisation": uow.organisation_id,
-        "connection": connection.id,
-        "group": group_id,
-    }
-    return [row for chunk in _chunks(ids) for row in uow.all(_NAMED, **keys, ids=chunk)]
-
-
-def _everybody(uow: UnitOfWork, connection: Connection, group_id: UUID) -> dict[UUID, UUID | None]:
-    u, s = t.directory_users.c, SEATS.c
-    rows = uow.all(
-        select(s.user_id, u.member_id)
-        .join_from(SEATS, t.directory_users, _SAME_USER)
-        .where(
-            s.organisation_id == uow.organisation_id,
-            s.connection_id == connection.id,
-            s.group_id == group_id,
-            s.valid_to.is_(None),
-        )
-        .order_by(s.user_id)
-    )
-    return {row.user_id: row.member_id for row in rows}
-
-
-_SAME_USER = (
-    (SEATS.c.organisation_id == t.directory_users.c.organisation_id)
-    & (SEATS.c.connection_id == t.directory_users.c.connection_id)
-    & (SEATS.c.user_id == t.directory_users.c.id)
-)
-_NAMED = (
-    select(
-        t.directory_users.c.id,
-        t.directory_users.c.member_id,
-        SEATS.c.user_id.is_not(None).label("inside"),
-    )
-    .join_from(
-        t.directory_users,
-        SEATS,
-        _SAME_USER & (SEATS.c.group_id == bindparam("group")) & SEATS.c.valid_to.is_(None),
-        isouter=True,
-    )
-    .where(
-        t.directory_users.c.organisation_id == bindparam("organisation"),
-        t.directory_users.c.connection_id == bindparam("connection"),
-        t.directory_users.c.deleted_at.is_(None),
-        t.directory_users.c.id.in_(bindparam("ids", expanding=True)),
-    )
-)
-
-
-def _note_unknown(uow: UnitOfWork, connection: Connection, ids: Collection[UUID]) -> None:
-    """Tell the admin of ids that name no live user; the first ten of a request suffice."""
-    for unknown in sorted(ids)[:10]:
-        attention.note(uow, connection.id, "unknown_member", str(unknown), {})
-
-
-def _open(uow: UnitOfWork, connection: Connection, group_id: UUID, users: Collection[UUID]) -> None:
-    uow.insert_all(
-        SEATS,
-        [
-            {
-                "connection_id": connection.id,
-                "group_id": group_id,
-                "user_id": user_id,
-                "valid_from": uow.now,
-            }
-            for user_id in users
-        ],
-    )
-
-
-def _close(
-    uow: UnitOfWork, connection: Connection, group_id: UUID, users: Collection[UUID]
-) -> None:
-    if len(users) == 1:
-        only = {"connection_id": connection.id, "group_id": group_id, "valid_to": None}
-        uow.update(SEATS, {**only, "user_id": next(iter(users))}, valid_to=uow.now)
-        return
-    s = SEATS.c
-    for chunk in _chunks(users):
-        uow.apply(
-            update(SEATS)
-            .where(
-                s.organisation_id == uow.organisation_id,
-                s.connection_id == connection.id,
-                s.group_id == group_id,
-                s.user_id.in_(chunk),
-                s.valid_to.is_(None),
-            )
-            .values(valid_to=uow.now)
-        )
 
 
 def _columns(uow: UnitOfWork, record: GroupRecord) -> dict[str, Any]:
@@ -372,7 +233,7 @@ def _require_free_name(
 
 
 def _record_update(
-    uow: UnitOfWork, before: Record, record: GroupRecord | None, move: _Move
+    uow: UnitOfWork, before: Record, record: GroupRecord | None, move: directory_moves.Move
 ) -> None:
     name = before.display_name if record is None else record.display_name
     target = _target(before.id, name)
@@ -397,12 +258,6 @@ def _record_update(
 
 def _count(uow: UnitOfWork, connection: Connection, by: int) -> None:
     uow.update(t.directory_counts, {"connection_id": connection.id}, groups=Plus(by))
-
-
-def _chunks(ids: Iterable[UUID]) -> Iterable[list[UUID]]:
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
 
 
 def _target(group_id: UUID, name: str) -> Target:

@@ -45,7 +45,7 @@ def test_only_the_unit_of_work_commits() -> None:
     guilty = {relative(path) for path in GATEWAY if transaction.search(path.read_text())}
     assert guilty == {
         "gateway/storage/schema.py",  # migrations change no row of a live release
-        "gateway/storage/unit_of_work.py",
+        "gateway/storage/unit_of_work/work.py",
     }
 
 

@@ -1,15 +1,10 @@
-"""One request, one transaction: the only place that commits."""
+"""The unit of work: what a verb reads and writes through, and the facts of one change."""
 
-import random
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -24,16 +19,15 @@ from sqlalchemy import (
     bindparam,
     select,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from gateway.domain.errors import NotFound, TryAgain
+from gateway.domain.errors import NotFound
 from gateway.domain.events import Fact
-from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
+from gateway.domain.identity import Actor, Context
 from gateway.storage import tables as t
-from gateway.storage.engine import Engines
 from gateway.storage.facts import Ledger
 from gateway.storage.prepared import Record as Record
 from gateway.storage.prepared import fetch
+from gateway.storage.records import Records, place_of
 from gateway.storage.vault import Vault
 from gateway.storage.writes import Insert, Plus, Update, WriteSet
 
@@ -67,7 +61,7 @@ class UnitOfWork:
     new_id: Callable[[], UUID]
     memory: dict[str, Any] | None = None
     vault: Vault = CLOSED
-    _loaded: dict[tuple[Table, tuple[Any, ...]], Record | None] = field(default_factory=dict)
+    _loaded: Records = field(default_factory=Records)
     _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
     _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
@@ -114,11 +108,10 @@ class UnitOfWork:
 
         A record is not changed afterwards: an earlier one keeps showing how things were.
         """
-        place = (table, tuple(sorted(key.items())))
+        place = place_of(table, key)
         if place not in self._loaded:
             values = {**key, "organisation_id": self.organisation_id}
-            row = self.one(_by_key(table, tuple(key)), **values)
-            self._loaded[place] = None if row is None else SimpleNamespace(**row._asdict())
+            self._loaded.keep(place, self.one(_by_key(table, tuple(key)), **values))
         return self._loaded[place]
 
     def remembered(self, name: str, load: Callable[[], T]) -> T:
@@ -151,14 +144,14 @@ class UnitOfWork:
         if "organisation_id" in table.c:
             own = [{"organisation_id": self.organisation_id, **row} for row in own]
         if own:
-            self._forget_absent(table)
+            self._loaded.forget_absent(table)
             self._pending.add(Insert(table, own))
 
     def update(self, table: Table, key: Mapping[str, object], **values: object) -> None:
         """Set columns of this organisation's rows that match `key`."""
         own = {"organisation_id": self.organisation_id, **key}
         self._pending.add(Update(table, own, values))
-        self._follow(table, tuple(sorted(key.items())), values)
+        self._loaded.follow(table, key, values)
 
     def apply(self, statement: Executable) -> None:
         """Collect a data-changing statement whose result nobody needs."""
@@ -250,22 +243,6 @@ class UnitOfWork:
                     self._pending.add(Insert(table, rows))
         self.flush()
 
-    def _follow(self, table: Table, key: tuple[Any, ...], values: Mapping[str, Any]) -> None:
-        """Show a write in the record at hand; forget records that it may have touched."""
-        counted = any(isinstance(value, Plus) for value in values.values())
-        for place, record in list(self._loaded.items()):
-            if place[0] is not table:
-                continue
-            if place[1] == key and record is not None and not counted:
-                self._loaded[place] = SimpleNamespace(**{**vars(record), **values})
-            elif place[1] == key or {n for n, _ in place[1]} != {n for n, _ in key}:
-                del self._loaded[place]
-
-    def _forget_absent(self, table: Table) -> None:
-        for place, record in list(self._loaded.items()):
-            if record is None and place[0] is table:
-                del self._loaded[place]
-
     def _turn_interval(
         self, versioned: t.Versioned, before: Record, changed: Mapping[str, Any]
     ) -> None:
@@ -288,212 +265,10 @@ class UnitOfWork:
 
 
 @dataclass
-class Work:
-    """Opens units of work. Built once by the app factory, with real or fake clocks."""
-
-    engines: Engines
-    clock: Callable[[], datetime]
-    new_id: Callable[[], UUID]
-    vault: Vault = CLOSED
-    _writer: threading.Lock = field(default_factory=threading.Lock)
-    _memories: "_Memories" = field(default_factory=lambda: _Memories())
-
-    def run(
-        self,
-        organisation_id: UUID,
-        actor: Actor,
-        verb: Callable[[UnitOfWork], T],
-        context: Context = NOWHERE,
-    ) -> T:
-        """Run `verb` holding the organisation's lock, commit, and return its result.
-
-        Rolled back when it raises; run again, up to five times, when the database reports
-        a conflict. The verb may therefore touch nothing but its unit.
-
-        :raises NotFound: no such organisation.
-        :raises TryAgain: the conflict stayed.
-        """
-        return self._retried(
-            lambda connection: self._locked(connection, organisation_id, actor, context), verb
-        )
-
-    def run_unlocked(
-        self,
-        organisation_id: UUID,
-        actor: Actor,
-        verb: Callable[[UnitOfWork], T],
-        context: Context = NOWHERE,
-    ) -> T:
-        """As `run`, without the organisation's lock: for rows that no rule counts."""
-
-        def open_unit(connection: Connection) -> UnitOfWork:
-            return self._unit(connection, organisation_id, actor, context, self.clock())
-
-        return self._retried(open_unit, verb)
-
-    def found(self, actor: Actor, verb: Callable[[UnitOfWork], T], context: Context = NOWHERE) -> T:
-        """Run a verb that creates an organisation: the unit carries the new one's id."""
-        organisation_id = self.new_id()
-        return self.run_unlocked(organisation_id, actor, verb, context)
-
-    @contextmanager
-    def read(
-        self, organisation_id: UUID, actor: Actor = SYSTEM, context: Context = NOWHERE
-    ) -> Iterator[UnitOfWork]:
-        """Open a unit that only reads: no transaction, no lock, the newest committed rows."""
-        with self.engines.read.connect() as connection:
-            unit = self._unit(connection, organisation_id, actor, context, self.clock())
-            yield unit
-            if unit.wrote or unit._pending or unit._facts:
-                raise RuntimeError("a reading unit tried to write")
-
-    @contextmanager
-    def snapshot(self, organisation_id: UUID) -> Iterator[UnitOfWork]:
-        """Open a reading unit whose statements all see the same instant."""
-        with self._frozen() as connection:
-            yield self._unit(connection, organisation_id, SYSTEM, NOWHERE, self.clock())
-
-    @contextmanager
-    def platform(self) -> Iterator[Connection]:
-        """Give a reading connection before the organisation is known (tokens, slugs)."""
-        with self.engines.read.connect() as connection:
-            yield connection
-
-    def run_platform(self, verb: Callable[[Connection, datetime], T]) -> T:
-        """Run a write that belongs to no organisation (operator keys, leases), and commit."""
-
-        def unit(connection: Connection) -> T:
-            return verb(connection, self.clock())
-
-        return self._attempts(unit)
-
-    # -- inside -----------------------------------------------------------
-
-    @contextmanager
-    def _frozen(self) -> Iterator[Connection]:
-        if self.engines.dialect == "postgresql":
-            with self.engines.write.connect() as connection:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-                with connection.begin() as transaction:
-                    yield connection
-                    transaction.rollback()
-            return
-        with self.engines.read.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("ROLLBACK")
-
-    def _retried(
-        self, open_unit: Callable[[Connection], UnitOfWork], verb: Callable[[UnitOfWork], T]
-    ) -> T:
-        def unit(connection: Connection) -> T:
-            uow = open_unit(connection)
-            result = verb(uow)
-            uow.finish()
-            return result
-
-        return self._attempts(unit)
-
-    def _attempts(self, unit: Callable[[Connection], T]) -> T:
-        for attempt in range(TRIES):
-            try:
-                with self._one_writer(), self.engines.write.begin() as connection:
-                    return unit(connection)
-            except (DBAPIError, self.engines.driver_error) as error:
-                last = attempt == TRIES - 1
-                if not _is_conflict(error):
-                    raise
-                if last and isinstance(error, IntegrityError):
-                    raise
-                if last:
-                    break
-            time.sleep(random.uniform(0.5, 1.0) * 0.004 * 2**attempt)  # noqa: S311 - jitter
-        raise TryAgain("The database stayed busy; nothing was changed. Try again.")
-
-    def _one_writer(self) -> AbstractContextManager[object]:
-        """SQLite has one writer: threads queue here, fairly, rather than poll its file lock."""
-        return self._writer if self.engines.dialect == "sqlite" else nullcontext()
-
-    def _locked(
-        self, connection: Connection, organisation_id: UUID, actor: Actor, context: Context
-    ) -> UnitOfWork:
-        """FOR NO KEY UPDATE: a plain FOR UPDATE would block every foreign-key insert."""
-        rows = fetch(connection, _LOCK, {"organisation": organisation_id})
-        if not rows:
-            raise NotFound("No such organisation.")
-        row = rows[0]
-        return _LockedUnit(
-            connection,
-            organisation_id,
-            actor,
-            context,
-            now=max(self.clock(), row.last_change + TICK),
-            new_id=self.new_id,
-            memory=self._memories.of(organisation_id, row.terms_version),
-            vault=self.vault,
-        )
-
-    def _unit(
-        self,
-        connection: Connection,
-        organisation_id: UUID,
-        actor: Actor,
-        context: Context,
-        now: datetime,
-    ) -> UnitOfWork:
-        return UnitOfWork(
-            connection, organisation_id, actor, context, now, self.new_id, vault=self.vault
-        )
-
-
-@dataclass
-class _LockedUnit(UnitOfWork):
+class LockedUnit(UnitOfWork):
     """A unit under the organisation's lock: what it wrote moves the organisation's clock."""
 
     def finish(self) -> None:
         if self.wrote or self._pending or self._facts:
             self.stamp(last_change=self.now)
         super().finish()
-
-
-_LOCK = (
-    select(t.organisations.c.last_change, t.organisations.c.terms_version)
-    .where(t.organisations.c.id == bindparam("organisation"))
-    .with_for_update(key_share=True)
-)
-
-
-class _Memories:
-    """What this process remembers of the organisations it changed last, by their version."""
-
-    LIMIT = 1_000
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[UUID, tuple[int, dict[str, Any]]] = OrderedDict()
-        self._guard = threading.Lock()
-
-    def of(self, organisation_id: UUID, version: int) -> dict[str, Any]:
-        """Return the memory of exactly this version; an older one is forgotten."""
-        with self._guard:
-            kept = self._kept.get(organisation_id)
-            if kept is None or kept[0] != version:
-                kept = (version, {})
-                self._kept[organisation_id] = kept
-            self._kept.move_to_end(organisation_id)
-            if len(self._kept) > self.LIMIT:
-                self._kept.popitem(last=False)
-            return kept[1]
-
-
-def _is_conflict(error: Exception) -> bool:
-    """Whether running the unit again may succeed.
-
-    A unique violation counts: the second run sees the row of the winner and refuses properly.
-    """
-    if isinstance(error, IntegrityError):
-        return "unique" in str(error.orig).lower()
-    cause = getattr(error, "orig", error)
-    state = getattr(cause, "sqlstate", None)
-    return state in {"40001", "40P01"} or "database is locked" in str(cause)
