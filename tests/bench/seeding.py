@@ -32,7 +32,8 @@ from gateway.services import (
 from gateway.settings import Settings
 from gateway.storage import schema
 from gateway.storage.engine import open_engines
-from gateway.storage.unit_of_work import TICK, UnitOfWork, Work
+from gateway.storage.unit_of_work import UnitOfWork, Work
+from gateway.storage.unit_of_work.unit import TICK
 from idp_fixtures import entra
 from idp_fixtures.agent import GROUP
 from idp_fixtures.directory import Person, generate
