@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from gateway.api import reading
+from gateway.api.callers import Callers
 from gateway.api.endpoint import CHATBOT, ORGANISATION, Endpoint
 from gateway.api.models import SHOWN_ONCE
 from gateway.api.problems import STATUSES, Unreadable
@@ -29,9 +30,10 @@ from gateway.logs import logger
 from gateway.services import explaining, idempotency, principals
 from gateway.services.idempotency import Once
 from gateway.services.principals import Principal
-from gateway.services.uses import Uses
 from gateway.settings import Settings
+from gateway.storage import person_work
 from gateway.storage import tables as t
+from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork, Work
 
 REQUEST_ID = "gateway.request_id"
@@ -71,7 +73,7 @@ class Dispatcher:
 
     work: Work
     settings: Settings
-    uses: Uses
+    callers: Callers
     readers: Mapping[str, Endpoint]
 
     def answer(self, endpoint: Endpoint, request: Request, ids: Ids) -> Answer:
@@ -81,7 +83,7 @@ class Dispatcher:
 
         :raises GatewayError: a refusal. :raises Unreadable: a request that reached no rule.
         """
-        principal = self._principal(request)
+        principal = self.callers.principal(request, endpoint, ids)
         wish = self._wish(endpoint, request)
         turn = _Turn(self, endpoint, request, ids, principal, wish)
         try:
@@ -107,16 +109,6 @@ class Dispatcher:
             _log.info("refused", operation=turn.endpoint.operation, code=error.code)
         return error
 
-    def _principal(self, request: Request) -> Principal:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        bearer = secret.strip() if scheme.lower() == "bearer" else ""
-        now = self.work.clock()
-        with self.work.platform() as database:
-            principal = principals.authenticate(database, now, bearer)
-        if principal.organisation_id is not None:
-            self.uses.note(t.api_keys, principal.organisation_id, principal.key_id, now)
-        return principal
-
     def _wish(self, endpoint: Endpoint, request: Request) -> Wish:
         try:
             return reading.wish(endpoint, request, int(self.settings.max_body))
@@ -124,6 +116,9 @@ class Dispatcher:
             return wrong
 
     def _read(self, turn: "_Turn") -> Answer:
+        if turn.endpoint.personal:
+            with person_work.read(self.work, turn.context) as here:
+                return turn.written(turn.call(None, here=here))
         if not turn.endpoint.scoped:
             return turn.written(turn.call(None))
         with self.work.read(turn.ids[ORGANISATION], turn.principal.actor, turn.context) as uow:
@@ -132,14 +127,16 @@ class Dispatcher:
 
     def _write(self, turn: "_Turn") -> Answer | Refused:
         actor = turn.principal.actor
+        if turn.endpoint.personal:
+            return person_work.run(self.work, turn.change_person, turn.context)
         if not turn.endpoint.scoped:
             turn.understood()
             return self.work.found(actor, turn.change, turn.context)
         organisation_id = turn.ids[ORGANISATION]
-        if isinstance(turn.wish, Exception):
+        if isinstance(turn.wish, Exception) or turn.endpoint.prepare is not None:
             with self.work.read(organisation_id, actor, turn.context) as uow:
                 turn.authorise(uow)
-            raise turn.wish
+            turn.prepare()
         return self.work.run(organisation_id, actor, turn.judge_and_change, turn.context)
 
 
@@ -153,6 +150,7 @@ class _Turn:
     ids: Ids
     principal: Principal
     wish: Wish
+    prepared: Any = None
 
     @property
     def context(self) -> Context:
@@ -191,16 +189,41 @@ class _Turn:
             idempotency.finish(uow, once, idempotency.Kept(answer.status, body.decode()))
         return answer
 
-    def call(self, uow: UnitOfWork | None, endpoint: Endpoint | None = None) -> Any:
+    def prepare(self) -> None:
+        """Ask of the outside world what the verb will need, with no transaction open."""
+        wish = self.understood()
+        if self.endpoint.prepare is not None:
+            self.prepared = self.endpoint.prepare(self.asker, wish.body, self.ids)
+
+    def change_person(self, here: PersonWork) -> Answer:
+        """Judge the session in the transaction of the change, then change."""
+        if self.principal.token is not None:
+            self.principal = principals.of_session(here, self.principal.token, None)
+        return self.written(self.call(None, here=here))
+
+    @property
+    def asker(self) -> Call:
+        """Who asks, and through what."""
+        dispatcher = self.dispatcher
+        return Call(dispatcher.work, dispatcher.settings, self.principal, self.context)
+
+    def call(
+        self,
+        uow: UnitOfWork | None,
+        endpoint: Endpoint | None = None,
+        here: PersonWork | None = None,
+    ) -> Any:
         """Call the endpoint's function with what its signature asks for."""
         endpoint = endpoint or self.endpoint
-        wish, dispatcher = self.understood(), self.dispatcher
+        wish = self.understood()
         given: dict[str, Any] = {
             "uow": uow,
+            "here": here,
+            "prepared": self.prepared,
             "body": wish.body,
             "query": wish.query,
             "page": wish.page,
-            "call": Call(dispatcher.work, dispatcher.settings, self.principal, self.context),
+            "call": self.asker,
             **self.ids,
         }
         return endpoint.function(**{name: given[name] for name in endpoint.wants})
@@ -215,6 +238,8 @@ class _Turn:
         return self.wish
 
     def _require(self) -> None:
+        if self.endpoint.allow.fresh:
+            self.principal.require_fresh(self.dispatcher.work.clock())
         atom = self.endpoint.allow.atom
         if atom is not None:
             self.principal.require(
@@ -277,6 +302,10 @@ def _require_reach(endpoint: Endpoint, principal: Principal, ids: Ids) -> None:
         return
     if endpoint.scoped and ids[ORGANISATION] != principal.organisation_id:
         raise _no_organisation()
+    if allow.person:
+        if principal.session is None and not allow.anyone:
+            raise NotPermitted("Only people do this, in a session of their own.")
+        return
     if allow.atom is None and not allow.anyone:
         raise NotPermitted("Only operators may do this.", levers=("Ask the operator.",))
 

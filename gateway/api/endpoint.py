@@ -1,27 +1,28 @@
 """The declaration of an endpoint: all that routing, validation, permission and OpenAPI read.
 
 The function's signature is part of it. `body`, `query` and the return type name the models;
-`uow` is the open unit of work, `page` the wished page of a list, `call` who asks and through
-what; every other parameter is an id of the path.
+`uow` is the open unit of work, `here` the one about the person whose session asks, `page` the
+wished page of a list, `call` who asks and through what, `prepared` what was asked of others before
+the unit opened; every other parameter is an id of the path.
 """
 
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import NoneType
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, StepUpRequired
 from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTION_ATOMS
 
 PREFIX = "/api/v1"
 ORGANISATION = "organisation"
 CHATBOT = "chatbot"
-GIVEN = frozenset({"uow", "body", "query", "page", "call"})
+GIVEN = frozenset({"uow", "here", "body", "query", "page", "call", "prepared"})
 """Parameters that the dispatcher gives; the others are ids of the path."""
 
 Function = Callable[..., Any]
@@ -36,13 +37,18 @@ class Allow:
     atom: str | None = None
     operator: bool = False
     anyone: bool = False
+    person: bool = False
+    fresh: bool = False
 
 
 OPERATOR = Allow(operator=True)
 """Operators alone."""
 
-ANYONE = Allow(operator=True, anyone=True)
-"""Every caller with a live key."""
+ANYONE = Allow(operator=True, anyone=True, person=True)
+"""Every caller with a live key or session."""
+
+PERSON = Allow(person=True)
+"""People with a live session, about themselves."""
 
 
 def holds(atom: str) -> Allow:
@@ -55,11 +61,17 @@ def holds_or_operator(atom: str) -> Allow:
     return Allow(atom, operator=True)
 
 
+def freshly(allow: Allow) -> Allow:
+    """The same callers, in a session whose person proved a moment ago who they are."""
+    return replace(allow, fresh=True)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One method of one path, declared once.
 
-    `tagged` gives the answer an ETag, and makes a change honour If-Match.
+    `tagged` gives the answer an ETag, and makes a change honour If-Match. `prepare` is called with
+    call, body and ids before the unit opens, and may ask the outside world.
     """
 
     method: str
@@ -69,6 +81,7 @@ class Endpoint:
     status: int
     tagged: bool
     errors: Refusals
+    prepare: Function | None = None
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -117,6 +130,11 @@ class Endpoint:
         return ORGANISATION in self.ids
 
     @property
+    def personal(self) -> bool:
+        """Whether it is about the person whose session asks."""
+        return "here" in self.wants
+
+    @property
     def on_chatbot(self) -> bool:
         """Whether its permission is asked about the chatbot of the path."""
         return self.allow.atom in BOT_ATOMS or self.allow.atom in SECTION_ATOMS
@@ -154,6 +172,8 @@ class Endpoint:
             (self.answer is None) != (self.status == 204),
             "uow" in self.wants and not (self.scoped or self.writes),
             self.pages and self.writes,
+            self.personal and not self.allow.person,
+            ("prepared" in self.wants) != (self.prepare is not None),
         ]
         if any(wrong):
             raise TypeError(f"{self.method} {self.path} contradicts itself: {wrong.index(True)}")
@@ -177,6 +197,7 @@ class Endpoints:
         status: int = 200,
         tagged: bool = False,
         errors: Refusals = (),
+        prepare: Function | None = None,
     ) -> Callable[[Declared], Declared]:
         """Declare the function that follows as an endpoint; it stays callable as it is.
 
@@ -185,7 +206,8 @@ class Endpoints:
         method, path = route.split(" ")
 
         def declare(function: Declared) -> Declared:
-            declared = Endpoint(method, path, allow, function, status, tagged, errors)
+            refusals = (*errors, StepUpRequired) if allow.fresh else errors
+            declared = Endpoint(method, path, allow, function, status, tagged, refusals, prepare)
             declared.check()
             self.declared.append(declared)
             return function

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from gateway.api import problems
+from gateway.api.callers import Callers
 from gateway.api.calls import Answer, Dispatcher
 from gateway.api.endpoint import PREFIX, Endpoint
 from gateway.api.openapi import document
@@ -26,7 +27,7 @@ def mount(endpoints: Iterable[Endpoint], work: Work, settings: Settings, uses: U
     """Return the blueprint that answers these endpoints, their document, and nothing else."""
     endpoints = list(endpoints)
     readers = {each.path: each for each in endpoints if each.tagged and not each.writes}
-    dispatcher = Dispatcher(work, settings, uses, readers)
+    dispatcher = Dispatcher(work, settings, Callers(work, settings, uses), readers)
     blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
     for endpoint in endpoints:
         blueprint.add_url_rule(

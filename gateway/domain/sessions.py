@@ -14,6 +14,9 @@ from uuid import UUID
 STEP_UP = timedelta(minutes=5)
 """How long ago somebody may have proved who they are, to do what is sensitive."""
 
+SEEN_EVERY = timedelta(seconds=60)
+"""How exactly it is kept when a session was last used."""
+
 LONGEST_SESSION = timedelta(hours=12)
 """How long a session lives where no organisation asks for less."""
 
@@ -96,12 +99,17 @@ class Session:
     factors: frozenset[Factor]
     proved_at: datetime | None
     created_at: datetime
+    last_seen_at: datetime
     expires_at: datetime
 
     @property
     def is_own(self) -> bool:
         """Whether the person's own password or passkey proved it."""
         return bool(self.factors)
+
+    def is_unseen(self, now: datetime) -> bool:
+        """Whether it is time to note that the session is in use."""
+        return now - self.last_seen_at >= SEEN_EVERY
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether own factors proved it a moment ago."""

@@ -1,6 +1,6 @@
 """Principals: whom a key's secret stands for, and what that is worth at the moment."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,17 +15,19 @@ from gateway.domain.access import (
     assemble,
 )
 from gateway.domain.decisions import FORMAT, Access
-from gateway.domain.errors import NotPermitted, TokenInvalid
+from gateway.domain.errors import NotPermitted, StepUpRequired, TokenInvalid
 from gateway.domain.identity import Actor, ActorType
 from gateway.domain.mapping import Scope
 from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import SECTION_ATOMS, Level
 from gateway.domain.plans import SubscriptionState
 from gateway.domain.roles import RoleDefinition
+from gateway.domain.sessions import Entrance, Session
 from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
-from gateway.services import access
+from gateway.services import access, sessions
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
+from gateway.storage.person_work import PersonWork
 from gateway.storage.prepared import fetch
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -35,9 +37,11 @@ KEY_PREFIX = "gwk"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a live key stands for; an operator has neither organisation nor access.
+    """Who a live key or session stands for; an operator has neither organisation nor access.
 
     A member's stored access that this release cannot read is left out until `timely` derives it.
+    A session is `session`, and `entrance` where it was asked about an organisation; its access is
+    the member's own, which no scopes bound.
     """
 
     key_id: UUID
@@ -46,22 +50,30 @@ class Principal:
     member_id: UUID | None = None
     scopes: frozenset[str] = frozenset()
     access: Access | None = None
+    session: Session | None = None
+    entrance: Entrance | None = None
+    token: str | None = field(default=None, repr=False)
 
     @property
     def is_operator(self) -> bool:
         """Whether the key is the installation's."""
-        return self.organisation_id is None
+        return self.organisation_id is None and self.session is None
 
     @property
     def actor(self) -> Actor:
-        """The key as the audit names it."""
+        """Whoever it stands for, as the audit names it."""
+        if self.entrance is not None:
+            member_id = self.entrance.member_id
+            return Actor(ActorType.MEMBER, str(member_id), self.name, member_id)
+        if self.session is not None:
+            return Actor(ActorType.PERSON, str(self.session.person_id), self.name)
         kind = ActorType.OPERATOR if self.is_operator else ActorType.API_KEY
         return Actor(kind, str(self.key_id), self.name, self.member_id)
 
     @property
     def seen_chatbots(self) -> frozenset[UUID] | None:
         """The chatbots that appear to it; None where all do."""
-        if self.access is None or not covers(self.scopes, "chatbot.read"):
+        if self.access is None or not self._covers("chatbot.read"):
             return frozenset()
         return None if self.access.sees_every_chatbot() else self.access.visible_chatbots()
 
@@ -74,13 +86,28 @@ class Principal:
             return
         if self.access is None:
             raise ValueError("access is not derived yet")
-        if not covers(self.scopes, atom):
+        if not self._covers(atom):
             raise NotPermitted(
                 f"This key's scopes do not include {atom}.",
                 levers=(f"Use a key with the scope {atom}.",),
                 atom=atom,
             )
         self.access.require(atom, chatbot_id)
+
+    def require_fresh(self, now: datetime) -> None:
+        """Refuse whoever did not prove a moment ago who they are; the operator's key stands.
+
+        :raises StepUpRequired: an older proof, or a key, which proves nobody's presence.
+        """
+        if self.is_operator or (self.entrance is not None and self.entrance.is_fresh(now)):
+            return
+        raise StepUpRequired(
+            "This needs somebody who proved a moment ago who they are.",
+            levers=("Sign in again, and repeat the request within five minutes.",),
+        )
+
+    def _covers(self, atom: str) -> bool:
+        return self.entrance is not None or covers(self.scopes, atom)
 
 
 def covers(scopes: frozenset[str], atom: str) -> bool:
@@ -107,13 +134,40 @@ def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
     raise TokenInvalid("The key is missing or does not open anything.")
 
 
+def of_session(here: PersonWork, token: str, organisation_id: UUID | None) -> Principal:
+    """Return whom a session's token stands for, in an organisation where one is named.
+
+    :raises SessionEnded: the session is over, or no longer opens the organisation.
+    :raises NotFound: it never opened the organisation.
+    """
+    if organisation_id is None:
+        session = sessions.require(here, token)
+        return Principal(session.id, "", session=session, token=token)
+    entered = sessions.entrance(here, token, organisation_id)
+    document = entered.access_document
+    return Principal(
+        key_id=entered.session.id,
+        name=entered.member_name,
+        organisation_id=organisation_id,
+        member_id=entered.member_id,
+        access=Access.from_document(document) if document.get("format") == FORMAT else None,
+        session=entered.session,
+        entrance=entered,
+        token=token,
+    )
+
+
 def refreshed(uow: UnitOfWork, principal: Principal) -> Principal:
     """Return the principal as the open unit sees it: what ended meanwhile is refused.
 
     :raises TokenInvalid: the key or its owner is no longer live.
+    :raises SessionEnded: the session is no longer live.
     """
     if principal.is_operator:
         return principal
+    if principal.token is not None:
+        here = PersonWork.beside(uow)
+        return timely(uow, of_session(here, principal.token, uow.organisation_id))
     found = of_key(uow, principal.key_id)
     if found is None:
         raise TokenInvalid("The key is missing or does not open anything.")

@@ -4,7 +4,6 @@ The token is 256 random bits of which a digest is kept. An organisation is open 
 has a live proof for it; the proof and the membership behind it are read anew each time.
 """
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from sqlalchemy import Row, Select, and_, bindparam, select, update
 from gateway.domain.errors import NotFound, SessionEnded
 from gateway.domain.memberships import MemberState
 from gateway.domain.sessions import (
+    SEEN_EVERY,
     Entrance,
     Factor,
     Session,
@@ -24,9 +24,6 @@ from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork
-
-SEEN_EVERY = timedelta(seconds=60)
-"""How exactly it is kept when a session was last used."""
 
 
 def find(here: PersonWork, token: str | None) -> Session | None:
@@ -127,6 +124,7 @@ def session_of(row: Row[Any]) -> Session:
         factors=frozenset(map(Factor, row.factors)),
         proved_at=row.proved_at,
         created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
         expires_at=row.expires_at,
     )
 
