@@ -5,7 +5,7 @@ from uuid import UUID
 
 import sqlalchemy
 
-from gateway.domain.errors import NotPermitted
+from gateway.domain.errors import NotPermitted, TokenInvalid
 from gateway.services import scim_tokens
 from gateway.services.scim_tokens import Authenticated
 
@@ -23,13 +23,34 @@ def authenticate(
         connection_id = UUID(connection)
     except ValueError:
         connection_id = None
-    return scim_tokens.authenticate(database, now, connection_id, bearer(header))
+    who = scim_tokens.authenticate(database, now, connection_id, credential(header))
+    if not who.connection.token_without_bearer and not _says_bearer(header):
+        raise TokenInvalid(scim_tokens.CLOSED)
+    return who
 
 
-def bearer(header: str | None) -> str:
-    """Return the token of an Authorization header (RFC 6750 §2.1), empty where there is none."""
-    scheme, _, token = (header or "").strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def credential(header: str | None) -> str:
+    """Return the token of an Authorization header (RFC 6750 §2.1), empty where there is none.
+
+    A header of one word is taken for a token; only some connections accept it (`authenticate`).
+    """
+    words = (header or "").split()
+    if len(words) == 2 and _says_bearer(header):
+        return words[1]
+    return words[0] if len(words) == 1 and not _says_bearer(header) else ""
+
+
+def require_network(who: Authenticated, address: str | None) -> None:
+    """Refuse a request that comes from outside the networks its connection allows.
+
+    :raises NotPermitted: says no more than that; the networks stay unnamed.
+    """
+    if not who.connection.admits(address):
+        raise NotPermitted("This request is not permitted.")
+
+
+def _says_bearer(header: str | None) -> bool:
+    return (header or "").lstrip()[:7].rstrip().lower() == "bearer"
 
 
 def may(scopes: frozenset[str], kind: str, *, write: bool) -> bool:

@@ -100,6 +100,7 @@ class Desk:
         now = self.work.clock()
         with self.work.platform() as database:
             who = auth.authenticate(database, now, connection, header)
+        auth.require_network(who, request.remote_addr)
         own = who.connection
         self.uses.note(t.scim_tokens, own.organisation_id, who.token_id, now)
         return who
@@ -146,7 +147,7 @@ class Desk:
             target=target,
             method=method,
             base=f"{self.settings.origin}{PREFIX}/{who.connection.id}",
-            secret=auth.bearer(headers.get("Authorization")),
+            secret=auth.credential(headers.get("Authorization")),
             query=_query(request.args),
             body=body,
             if_match=headers.get("If-Match"),

@@ -110,7 +110,7 @@ def _run(
         if entry.method != "POST":
             outcome["location"] = f"{turn.asked.base}/{str(entry.path or '').strip('/')}"
         kind, done = _performed(turn, uow, entry)
-    except DBAPIError:
+    except (DBAPIError, turn.work.engines.driver_error):
         # A conflict or a lost connection: the whole unit is tried again, or fails.
         raise
     except (GatewayError, SCIMException) as refused:

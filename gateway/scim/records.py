@@ -66,21 +66,25 @@ def payload_of(document: str) -> Payload:
 
 
 def _kept(schema: Schema, payload: Mapping[str, Any]) -> Payload:
-    """Drop what is kept elsewhere and what says nothing; put the rest into the schema's order."""
-    kept: Payload = {}
-    for attribute in schema.attributes.values():
-        if attribute.name in payload and attribute.name not in OUTSIDE:
-            value = _without_nothing(payload[attribute.name])
-            if value is not None:
-                kept[attribute.name] = value
-    return kept
+    """Return what a document holds, in the schema's order, without what says nothing."""
+    return _ordered(schema.attributes, {k: v for k, v in payload.items() if k not in OUTSIDE})
 
 
-def _without_nothing(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: v for k, x in value.items() if (v := _without_nothing(x)) is not None} or None
+def _ordered(attributes: Mapping[str, Attribute], value: Mapping[str, Any]) -> Payload:
+    return {
+        attribute.name: item
+        for attribute in attributes.values()
+        if attribute.name in value
+        and (item := _without_nothing(attribute, value[attribute.name])) is not None
+    }
+
+
+def _without_nothing(attribute: Attribute, value: Any) -> Any:
     if isinstance(value, list):
-        return [v for each in value if (v := _without_nothing(each)) is not None] or None
+        kept = (_without_nothing(attribute, each) for each in value)
+        return [each for each in kept if each is not None] or None
+    if isinstance(value, dict):
+        return _ordered(attribute.children, value) or None
     return None if value == "" else value
 
 
