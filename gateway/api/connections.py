@@ -48,6 +48,14 @@ class ConnectionChange(Body):
     last_owner: LastOwner | None = None
     dialect: Dialect | None = None
     members_clearable: bool | None = None
+    token_without_bearer: bool | None = Field(
+        default=None, description="Take a token that is the whole Authorization header."
+    )
+    allowed_networks: list[str] | None = Field(
+        default=None,
+        max_length=50,
+        description="Networks (CIDR) that requests must come from; empty: from anywhere.",
+    )
 
 
 class NewConnection(ConnectionChange):
@@ -77,6 +85,8 @@ class Connection(Answer):
     dialect: str
     detected_dialect: str | None
     members_clearable: bool
+    token_without_bearer: bool
+    allowed_networks: list[str]
 
 
 class NewToken(Body):
@@ -227,6 +237,7 @@ def revoke_token(uow: UnitOfWork, connection: UUID, token: UUID) -> None:
 
 def _shown(call: Call, connection: Any) -> Connection:
     values = {name: getattr(connection, name, None) for name in Connection.model_fields}
+    values["allowed_networks"] = list(connection.allowed_networks)
     values["base_url"] = f"{call.settings.origin}/scim/v2/{connection.id}"
     return Connection(**values)
 

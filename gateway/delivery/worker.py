@@ -15,7 +15,7 @@ from gateway.delivery.mail import Mailer, Undelivered
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
 from gateway.logs import logger
-from gateway.services import expiry, outbox, sealing
+from gateway.services import expiry, outbox, sealing, token_warnings
 from gateway.services.outbox import Message
 from gateway.storage.unit_of_work import Work
 
@@ -24,6 +24,9 @@ TICK = timedelta(milliseconds=500)
 
 EXPIRY_EVERY = timedelta(seconds=20)
 """How often ends by time are looked for: platforms hear of them within a minute."""
+
+WARNINGS_EVERY = timedelta(minutes=5)
+"""How often tokens that end soon are looked for."""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 _log = logger("worker")
@@ -37,6 +40,7 @@ class Worker:
     mailer: Mailer | None
     stopping: threading.Event = field(default_factory=threading.Event)
     _looked_for_ends: datetime | None = None
+    _looked_for_tokens: datetime | None = None
 
     def run(self) -> None:
         """Work until told to stop; a mail being sent is finished, what is only claimed returned.
@@ -55,7 +59,7 @@ class Worker:
     def tick(self) -> bool:
         """Do everything that is due; True if there was so much that more may be."""
         more = False
-        for task in (self.seal, self.send_mail, self.record_ends):
+        for task in (self.seal, self.send_mail, self.record_ends, self.warn):
             try:
                 more = task() or more
             except (SQLAlchemyError, GatewayError) as error:
@@ -99,6 +103,19 @@ class Worker:
                 Context(cause="time"),
             )
         self._looked_for_ends = now
+        return False
+
+    def warn(self) -> bool:
+        """Tell of tokens that end soon."""
+        now, since = self.work.clock(), self._looked_for_tokens
+        if since is not None and abs(now - since) < WARNINGS_EVERY:
+            return False
+        with self.work.platform() as connection:
+            due = token_warnings.due(connection, now)
+        for organisation_id, tokens in due.items():
+            verb = partial(token_warnings.warn, token_ids=tokens)
+            self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
+        self._looked_for_tokens = now
         return False
 
     def _send(self, mailer: Mailer, message: Message) -> None:

@@ -21,6 +21,7 @@ CATALOGUE: dict[str, str] = {
     "scim_token.created": "A bearer token of a SCIM connection was issued.",
     "scim_token.rotated": "A bearer token was replaced; the old one lives until its overlap ends.",
     "scim_token.revoked": "A bearer token is dead.",
+    "scim_token.expiring": "A bearer token ends in 30, 7 or 1 days; each is told once.",
     "api_key.created": "An API key was issued.",
     "api_key.revoked": "An API key is dead.",
     "directory.user_created": "The identity provider created a user.",

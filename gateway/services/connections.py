@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from gateway.domain import acting as rules
-from gateway.domain.connections import SETTINGS, Connection
+from gateway.domain.connections import SETTINGS, Connection, proper_networks
 from gateway.domain.errors import (
     InvalidRequest,
     NotFound,
@@ -33,6 +33,7 @@ def create(
     agreed.require("scim")
     require_may_configure(uow, None, settings.get("unmapped", "default_role"))
     name = proper_name(name)
+    networks = proper_networks(settings.pop("allowed_networks", ()))
     require_settings(settings, agreed)
     _require_successor(uow, successor_id)
     connection_id = uow.new_id()
@@ -43,6 +44,8 @@ def create(
         "last_owner": agreed.policies["last_owner_scim"],
         "dialect": "auto",
         "members_clearable": False,
+        "token_without_bearer": False,
+        "allowed_networks": networks,
         **settings,
     }
     uow.create(
@@ -101,6 +104,8 @@ def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
         settings["name"] = proper_name(named.pop("name"))
     if "successor_id" in named:
         _require_successor(uow, named.pop("successor_id"))
+    if "allowed_networks" in named:
+        settings["allowed_networks"] = proper_networks(named.pop("allowed_networks"))
     require_settings(named, terms.current(uow))
     require_may_configure(uow, connection_id, named.get("unmapped", row.unmapped))
     changed = {k: v for k, v in settings.items() if getattr(row, k) != v}

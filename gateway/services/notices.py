@@ -1,8 +1,9 @@
 """Mails that tell administrators of what they must look at themselves."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, and_, select
 
@@ -32,18 +33,32 @@ def owner_protected(uow: UnitOfWork, member: Row[Any]) -> None:
         "If this was meant, transfer the ownership or ask your operator to name another owner."
         " If not, activate them again in the identity provider.\n"
     )
-    for address in _administrators(uow, member):
+    subject = "The last owner of your organisation was deprovisioned"
+    _mail(uow, OWNER_PROTECTED, subject, text, but=member.id)
+
+
+def token_expiring(
+    uow: UnitOfWork, type: str, connection: str, token: str, expires_at: datetime
+) -> None:
+    """Mail everybody who may manage SCIM that a token, and provisioning with it, ends soon."""
+    token, connection = outbox.plain_name(token), outbox.plain_name(connection)
+    text = (
+        f'The SCIM token "{token}" of the connection "{connection}" ends on'
+        f" {expires_at:%Y-%m-%d} at {expires_at:%H:%M} UTC.\n\n"
+        "From then on the identity provider can no longer add, change or remove people with it."
+        " Rotate the token and enter the new one in the identity provider: until the overlap"
+        " ends, both work.\n"
+    )
+    _mail(uow, type, "A SCIM token of your organisation ends soon", text)
+
+
+def _mail(uow: UnitOfWork, type: str, subject: str, text: str, *, but: UUID | None = None) -> None:
+    for address in _administrators(uow, but):
         with suppress(BadEmail):  # an identity provider may call anything an address
-            outbox.send_mail(
-                uow,
-                OWNER_PROTECTED,
-                address,
-                "The last owner of your organisation was deprovisioned",
-                text,
-            )
+            outbox.send_mail(uow, type, address, subject, text)
 
 
-def _administrators(uow: UnitOfWork, member: Row[Any]) -> list[str]:
+def _administrators(uow: UnitOfWork, but: UUID | None) -> list[str]:
     roles = [role.id for role in access.roles_at(uow) if "scim.manage" in role.org_atoms]
     m = t.members.c
     rows = uow.all(
@@ -51,7 +66,7 @@ def _administrators(uow: UnitOfWork, member: Row[Any]) -> list[str]:
         .where(
             m.state == MemberState.ACTIVE,
             m.effective_role_id.in_(roles),
-            m.id != member.id,
+            *([m.id != but] if but else []),
             m.email.is_not(None),
             ~m.admin_hold,
             ~m.contained,

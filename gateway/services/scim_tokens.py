@@ -23,7 +23,14 @@ LIVE_LIMIT = 5
 SCOPES = ("users", "groups", "read")
 """What a token may do: change users, change groups, read both."""
 
+CLOSED = "The bearer token does not open this connection."
+"""What every failed authentication is told."""
+
 MAX_OVERLAP = timedelta(days=30)
+
+
+WARNED_AHEAD = (30, 7, 1)
+"""Days before the end of a token at which its administrators are warned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ def issue(
         scopes=sorted(scopes),
         created_at=uow.now,
         expires_at=expires_at,
+        warned_days=warning_at(expires_at, uow.now),
     )
     _record(
         uow, "scim_token.created", connection_id, issued.id, name, after={"scopes": sorted(scopes)}
@@ -83,7 +91,8 @@ def rotate(
     ends = uow.now + overlap
     if old.expires_at is not None:
         ends = min(ends, old.expires_at)
-    uow.update(t.scim_tokens, {"id": token_id}, expires_at=ends)
+    # Whoever rotates knows that the old one ends.
+    uow.update(t.scim_tokens, {"id": token_id}, expires_at=ends, warned_days=0)
     issued = issue(uow, connection_id, old.name, scopes=old.scopes)
     _record(
         uow,
@@ -120,7 +129,7 @@ def listing(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:
     tokens = t.scim_tokens
     return uow.all(
         uow.own(tokens)
-        .where(tokens.c.connection_id == connection_id)
+        .where(tokens.c.connection_id == connection_id, tokens.c.client_id.is_(None))
         .order_by(tokens.c.created_at.desc(), tokens.c.id)
     )
 
@@ -168,8 +177,16 @@ def authenticate(
         values = {"token_hash": digest_secret(bearer), "connection_id": connection_id, "now": now}
         row = next(iter(fetch(database, _AUTHENTICATION, values)), None)
     if row is None:
-        raise TokenInvalid("The bearer token does not open this connection.")
+        raise TokenInvalid(CLOSED)
     return Authenticated(Connection.of(row), row.token_id, frozenset(row.scopes))
+
+
+def warning_at(expires_at: datetime | None, now: datetime) -> int | None:
+    """Return the nearest warning, in days, that the time left has reached; None: no warning yet."""
+    if expires_at is None:
+        return None
+    reached = [days for days in WARNED_AHEAD if expires_at - now <= timedelta(days=days)]
+    return min(reached, default=None)
 
 
 def _live(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:
@@ -177,6 +194,7 @@ def _live(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:
     return uow.all(
         uow.own(tokens).where(
             tokens.c.connection_id == connection_id,
+            tokens.c.client_id.is_(None),
             tokens.c.revoked_at.is_(None),
             or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > uow.now),
         )
@@ -185,7 +203,7 @@ def _live(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:
 
 def _load(uow: UnitOfWork, connection_id: UUID, token_id: UUID) -> Record:
     token = uow.load(t.scim_tokens, token_id, noun="token")
-    if token.connection_id != connection_id:
+    if token.connection_id != connection_id or token.client_id is not None:
         raise NotFound("No such token.")
     return token
 

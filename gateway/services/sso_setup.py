@@ -69,6 +69,8 @@ def create(uow: UnitOfWork, protocol: str, name: str, preset: str, **wish: Any) 
         dialect="auto",
         detected_dialect=None,
         members_clearable=False,
+        token_without_bearer=False,
+        allowed_networks=[],
         created_at=uow.now,
     )
     uow.insert(

@@ -23,6 +23,7 @@ INSTALLATION = {
 
 INSTALLATION_WIDE = {
     "uq_api_keys_hash": "a secret is looked up before its organisation is known",
+    "uq_scim_clients_secret": "a secret is looked up before its organisation is known",
     "uq_scim_tokens_hash": "a secret is looked up before its organisation is known",
     "uq_link_proposals_token": "a secret is looked up before its organisation is known",
     "uq_sso_connections_slug": "a sign-in address names the connection alone",

@@ -9,8 +9,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Uuid,
-    false,
-    text,
 )
 
 from gateway.storage.tables.metadata import (
@@ -43,8 +41,8 @@ connections = Table(
     text_column("dialect"),  # auto | strict | okta | entra | onelogin | google | jumpcloud
     text_column("detected_dialect", nullable=True),
     Column("members_clearable", Boolean, nullable=False),
-    Column("token_without_bearer", Boolean, nullable=False, server_default=false()),
-    Column("allowed_networks", JSONText, nullable=False, server_default=text("'[]'")),
+    Column("token_without_bearer", Boolean, nullable=False),
+    Column("allowed_networks", JSONText, nullable=False),
     instant("created_at"),
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),

@@ -214,3 +214,38 @@ def test_a_bug_is_500_without_its_text(okta: IdP, work: Work) -> None:
     answer = okta.get(f"/Users/{made['id']}", X_Request_Id="a-known-request")
     assert refusal(answer) == (500, None)
     assert resource(answer)["detail"] == "Something went wrong here; quote request a-known-request."
+
+
+def test_a_token_without_bearer_opens_only_a_connection_that_allows_it(
+    okta: IdP, work: Work
+) -> None:
+    assert refusal(okta.get("/Users", Authorization=okta.token)) == (401, None)
+    settle(work, okta, token_without_bearer=True)
+    assert okta.get("/Users", Authorization=okta.token).status_code == 200
+    assert okta.get("/Users", Authorization=f"Bearer {okta.token}").status_code == 200
+    for wrong in ("Bearer", f"Basic {okta.token}", f"{okta.token}x", f"Token {okta.token}"):
+        assert refusal(okta.get("/Users", Authorization=wrong)) == (401, None)
+
+
+def test_a_connection_may_be_closed_to_all_networks_but_its_own(okta: IdP, work: Work) -> None:
+    settle(work, okta, allowed_networks=["192.0.2.0/24", "2001:db8::/32"])
+    answer = okta.get("/Users")
+    assert refusal(answer) == (403, None)
+    assert "192.0.2" not in answer.text
+    # Who has no token learns nothing of the networks either.
+    assert refusal(okta.get("/Users", Authorization="Bearer x")) == (401, None)
+    for inside in ("192.0.2.9", "::ffff:192.0.2.9", "2001:db8::1"):
+        okta.client.environ_base["REMOTE_ADDR"] = inside
+        assert okta.get("/Users").status_code == 200
+    okta.client.environ_base["REMOTE_ADDR"] = "192.0.3.1"
+    assert refusal(okta.get("/Users")) == (403, None)
+
+
+def settle(work: Work, idp: IdP, **settings: object) -> None:
+    """Change settings of the connection."""
+    house = idp.house
+    work.run(
+        house.organisation_id,
+        OPERATOR,
+        lambda uow: connections.update(uow, house.connection.id, **settings),
+    )

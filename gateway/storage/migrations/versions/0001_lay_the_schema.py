@@ -559,12 +559,8 @@ def upgrade() -> None:
         sa.Column("dialect", sa.String(), nullable=False),
         sa.Column("detected_dialect", sa.String(), nullable=True),
         sa.Column("members_clearable", sa.Boolean(), nullable=False),
-        sa.Column(
-            "token_without_bearer", sa.Boolean(), server_default=sa.text("0"), nullable=False
-        ),
-        sa.Column(
-            "allowed_networks", types.JSONText(), server_default=sa.text("'[]'"), nullable=False
-        ),
+        sa.Column("token_without_bearer", sa.Boolean(), nullable=False),
+        sa.Column("allowed_networks", types.JSONText(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id", "successor_id"],
