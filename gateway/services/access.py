@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Row, select
 
 from gateway.domain.access import (
     AccessFacts,
@@ -25,7 +25,7 @@ from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import Level, parse_sections
 from gateway.domain.roles import RoleDefinition
 from gateway.domain.sources import GrantSource, OwnerBotAccess
-from gateway.services import terms
+from gateway.services import access_rows, terms
 from gateway.services.terms import held_at
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -213,8 +213,11 @@ def groups_of(
     asserting = [member for member, connection in managed.items() if connection in sign_on]
     provisioned = [member for member, connection in managed.items() if connection not in sign_on]
     found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
-    for query, ids in ((_provisioned_groups, provisioned), (_asserted_groups, asserting)):
-        for row in uow.all(query(uow, ids, at)) if ids else ():
+    for read, ids in (
+        (access_rows.provisioned_groups, provisioned),
+        (access_rows.asserted_groups, asserting),
+    ):
+        for row in read(uow, ids, at) if ids else ():
             if managed[row.member_id] == row.connection_id:
                 found[row.member_id][row.id] = Group(row.id, row.display_name)
     return found
@@ -235,52 +238,6 @@ def _sign_on_connections(uow: UnitOfWork) -> frozenset[UUID]:
     return uow.remembered("sign_on_connections", load)
 
 
-def _provisioned_groups(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> Select[Any]:
-    u, g, m = t.directory_users.c, t.directory_groups.c, t.directory_memberships
-    here = (u.organisation_id, u.connection_id)
-    return (
-        select(u.member_id, u.connection_id, g.id, g.display_name)
-        .join_from(
-            t.directory_users,
-            m,
-            and_(
-                m.c.organisation_id == here[0],
-                m.c.connection_id == here[1],
-                m.c.user_id == u.id,
-                held_at(m, at),
-            ),
-        )
-        .join(
-            t.directory_groups,
-            and_(g.organisation_id == here[0], g.connection_id == here[1], g.id == m.c.group_id),
-        )
-        .where(u.organisation_id == uow.organisation_id, u.member_id.in_(ids))
-        .order_by(g.id)
-    )
-
-
-def _asserted_groups(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> Select[Any]:
-    a, g = t.asserted_memberships, t.directory_groups.c
-    return (
-        select(a.c.member_id, a.c.connection_id, g.id, g.display_name)
-        .join_from(
-            a,
-            t.directory_groups,
-            and_(
-                g.organisation_id == a.c.organisation_id,
-                g.connection_id == a.c.connection_id,
-                g.id == a.c.group_id,
-            ),
-        )
-        .where(
-            a.c.organisation_id == uow.organisation_id,
-            a.c.member_id.in_(ids),
-            held_at(a, at),
-        )
-        .order_by(g.id)
-    )
-
-
 def rules_of(
     uow: UnitOfWork, groups: set[UUID], at: datetime | None = None
 ) -> dict[UUID, list[MappingRule]]:
@@ -289,9 +246,7 @@ def rules_of(
         groups &= mapped_groups(uow)
     if not groups:
         return {}
-    r = t.mapping_rules
-    query = uow.own(r).where(r.c.group_id.in_(groups), held_at(r, at)).order_by(r.c.id)
-    return by_group(rule_of(row) for row in uow.all(query))
+    return by_group(rule_of(row) for row in access_rows.rules(uow, sorted(groups), at))
 
 
 def rule_of(row: Row[Any]) -> MappingRule:
@@ -313,14 +268,9 @@ def rule_of(row: Row[Any]) -> MappingRule:
 def _grants(
     uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None
 ) -> tuple[dict[UUID, list[RoleGrant]], dict[UUID, list[ChatbotGrant]]]:
-    g = t.grants
-    when = at or uow.now
-    if not ids:
-        return defaultdict(list), defaultdict(list)
-    query = uow.own(g).where(g.c.member_id.in_(ids), held_at(g, when)).order_by(g.c.id)
     roles: dict[UUID, list[RoleGrant]] = defaultdict(list)
     chatbots: dict[UUID, list[ChatbotGrant]] = defaultdict(list)
-    for row in uow.all(query):
+    for row in access_rows.grants(uow, ids, at or uow.now) if ids else ():
         common = {
             "id": row.id,
             "source": GrantSource(row.source),
@@ -343,10 +293,8 @@ def _grants(
 
 
 def _seats(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> dict[UUID, list[UUID]]:
-    s = t.team_seats
-    query = uow.own(s, s.c.member_id, s.c.team_id).where(s.c.member_id.in_(ids), held_at(s, at))
     found: dict[UUID, list[UUID]] = defaultdict(list)
-    for row in uow.all(query):
+    for row in access_rows.seats(uow, ids, at):
         found[row.member_id].append(row.team_id)
     return found
 

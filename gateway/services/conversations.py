@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, literal_column, select
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
@@ -117,7 +117,7 @@ _ASSIGNED = (
     .where(
         t.conversations.c.organisation_id == bindparam("organisation"),
         t.conversations.c.assignee_id == bindparam("member"),
-        t.conversations.c.state != "closed",
+        t.conversations.c.state != literal_column("'closed'"),
     )
     .order_by(t.conversations.c.id)
 )

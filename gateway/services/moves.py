@@ -1,6 +1,6 @@
 """Moves of a membership from one state to the next, and the seats that become free by them."""
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState, require_transition
@@ -61,7 +61,8 @@ _WAITING = (
     select(t.members)
     .where(
         t.members.c.organisation_id == bindparam("organisation"),
-        t.members.c.state == str(MemberState.WAITLISTED),
+        # Said literally, as the index of those who wait says it: few, however many members.
+        t.members.c.state == literal_column(f"'{MemberState.WAITLISTED}'"),
     )
     .order_by(_WAITS_SINCE, t.members.c.id)
     .limit(1)

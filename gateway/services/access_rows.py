@@ -1,0 +1,117 @@
+"""The statements that effective access is read by, made once: now, and as of an instant."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, or_, select
+
+from gateway.storage import tables as t
+from gateway.storage.types import UTCDateTime
+from gateway.storage.unit_of_work import UnitOfWork
+
+ORGANISATION = bindparam("organisation")
+IDS = bindparam("ids", expanding=True)
+AT = bindparam("at", type_=UTCDateTime())
+
+
+def provisioned_groups(
+    uow: UnitOfWork, members: Sequence[UUID], at: datetime | None
+) -> Sequence[Row[Any]]:
+    """Return member, connection, id and name of the directory groups that members are in."""
+    return _fetch(uow, _provisioned_groups(at is None), members, at)
+
+
+def asserted_groups(
+    uow: UnitOfWork, members: Sequence[UUID], at: datetime | None
+) -> Sequence[Row[Any]]:
+    """Return the same of the groups that members' last good sign-ins asserted."""
+    return _fetch(uow, _asserted_groups(at is None), members, at)
+
+
+def rules(uow: UnitOfWork, groups: Sequence[UUID], at: datetime | None) -> Sequence[Row[Any]]:
+    """Return the live rules that name groups."""
+    return _fetch(uow, _of(t.mapping_rules, "group_id", at is None), groups, at)
+
+
+def grants(uow: UnitOfWork, members: Sequence[UUID], at: datetime) -> Sequence[Row[Any]]:
+    """Return what was given to members by hand and holds at an instant."""
+    return _fetch(uow, _of(t.grants, "member_id", False), members, at)  # noqa: FBT003
+
+
+def seats(uow: UnitOfWork, members: Sequence[UUID], at: datetime | None) -> Sequence[Row[Any]]:
+    """Return the team seats that members took by hand."""
+    return _fetch(uow, _of(t.team_seats, "member_id", at is None), members, at)
+
+
+def _fetch(
+    uow: UnitOfWork, statement: Select[Any], ids: Sequence[UUID], at: datetime | None
+) -> Sequence[Row[Any]]:
+    values = {"organisation": uow.organisation_id, "ids": list(ids)}
+    return uow.all(statement, **(values if at is None else {**values, "at": at}))
+
+
+def _held(table: Table, now: bool) -> ColumnElement[bool]:  # noqa: FBT001 - of a cached key
+    if now:
+        return table.c.valid_to.is_(None)
+    return and_(table.c.valid_from <= AT, or_(table.c.valid_to.is_(None), table.c.valid_to > AT))
+
+
+@lru_cache(maxsize=16)
+def _of(table: Table, column: str, now: bool) -> Select[Any]:  # noqa: FBT001
+    order = table.c.id if "id" in table.c else table.c.valid_from
+    return (
+        select(table)
+        .where(table.c.organisation_id == ORGANISATION, table.c[column].in_(IDS))
+        .where(_held(table, now))
+        .order_by(order)
+    )
+
+
+@lru_cache(maxsize=2)
+def _provisioned_groups(now: bool) -> Select[Any]:  # noqa: FBT001
+    u, g, m = t.directory_users.c, t.directory_groups.c, t.directory_memberships
+    return (
+        select(u.member_id, u.connection_id, g.id, g.display_name)
+        .join_from(
+            t.directory_users,
+            m,
+            and_(
+                m.c.organisation_id == u.organisation_id,
+                m.c.connection_id == u.connection_id,
+                m.c.user_id == u.id,
+                _held(m, now),
+            ),
+        )
+        .join(
+            t.directory_groups,
+            and_(
+                g.organisation_id == u.organisation_id,
+                g.connection_id == u.connection_id,
+                g.id == m.c.group_id,
+            ),
+        )
+        .where(u.organisation_id == ORGANISATION, u.member_id.in_(IDS))
+        .order_by(g.id)
+    )
+
+
+@lru_cache(maxsize=2)
+def _asserted_groups(now: bool) -> Select[Any]:  # noqa: FBT001
+    a, g = t.asserted_memberships, t.directory_groups.c
+    return (
+        select(a.c.member_id, a.c.connection_id, g.id, g.display_name)
+        .join_from(
+            a,
+            t.directory_groups,
+            and_(
+                g.organisation_id == a.c.organisation_id,
+                g.connection_id == a.c.connection_id,
+                g.id == a.c.group_id,
+            ),
+        )
+        .where(a.c.organisation_id == ORGANISATION, a.c.member_id.in_(IDS), _held(a, now))
+        .order_by(g.id)
+    )
