@@ -171,9 +171,8 @@ def _attributes(node: Element, recipe: Recipe) -> None:
         form = "uri" if uri else "basic"
         attribute.set("NameFormat", f"urn:oasis:names:tc:SAML:2.0:attrname-format:{form}")
         for value in values:
-            node_ = etree.SubElement(
-                attribute, _tag(SAML, "AttributeValue"), nsmap={"xs": XS, "xsi": XSI}
-            )
-            node_.text = value
+            spaces = {"xs": XS, "xsi": XSI} if recipe.typed else None
+            said = etree.SubElement(attribute, _tag(SAML, "AttributeValue"), nsmap=spaces)
+            said.text = value
             if recipe.typed:
-                node_.set(_tag(XSI, "type"), "xs:string")
+                said.set(_tag(XSI, "type"), "xs:string")

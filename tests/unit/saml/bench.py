@@ -66,9 +66,7 @@ def connection(**settings: Any) -> SAMLConnection:
         "allow_cbc": False,
         "idp_initiated": "off",
         "name_id_format": None,
-        "attributes": AttributeMapping(
-            email="email", display_name="displayName", groups="groups"
-        ),
+        "attributes": AttributeMapping(email="email", display_name="displayName", groups="groups"),
         "keys": (ours("sp-new"), ours("sp-old")),
         "clock_skew": timedelta(seconds=60),
         "enforced": False,
@@ -129,9 +127,13 @@ def verdict(
     try:
         accepted = judge(text, sso or connection(), ADDRESSES, known, NOON, trace)
     except SignInFailed as refusal:
-        assert trace.code == refusal.reason
-        return Verdict(trace, None, refusal.reason, _checks(trace))
+        return _refused(trace, refusal.reason)
     return Verdict(trace, accepted, None, _checks(trace))
+
+
+def _refused(trace: Trace, code: str) -> Verdict:
+    assert trace.code == code
+    return Verdict(trace, None, code, _checks(trace))
 
 
 def accepts(message: Any, **more: Any) -> Accepted:
