@@ -109,7 +109,7 @@ def _let_in(document: bytes, name: str) -> Message:
         raise Unacceptable("malformed", f"the root is {root.tag}")
     ids: Counter[str] = Counter()
     _walk(root, ids)
-    for node in root.iter(tag(SAMLP, "Response"), ASSERTION):
+    for node in (root, *root.iterchildren(ASSERTION)):
         if not _ID.fullmatch(node.get("ID", "")):
             raise Unacceptable("malformed", f"{node.tag} has no proper ID")
     twice = [value for value, times in ids.items() if times > 1]
