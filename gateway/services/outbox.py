@@ -32,9 +32,9 @@ NAME_LIMIT = 64
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One mail that this worker alone may send until its lease ends."""
+    """One mail that this worker alone may send until its lease ends; a letter is no house's."""
 
-    organisation_id: UUID
+    organisation_id: UUID | None
     id: UUID
     type: str
     payload: dict[str, Any]
@@ -48,9 +48,17 @@ def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> N
 
     :raises BadEmail: the address is not one line with one recipient.
     """
+    require_recipient(to)
+    uow.send("mail", type, {"to": to, "subject": one_line(subject), "text": text})
+
+
+def require_recipient(to: str) -> None:
+    """Refuse what is not one line with one recipient.
+
+    :raises BadEmail: names the address.
+    """
     if not to.isprintable() or to.count("@") != 1 or any(x in to for x in ' ,;<>"()'):
         raise BadEmail("Not an address that mail can go to.", email=to)
-    uow.send("mail", type, {"to": to, "subject": one_line(subject), "text": text})
 
 
 def one_line(text: str) -> str:

@@ -53,13 +53,15 @@ class PersonWork:
         statement = update(table).where(table.c.id == row_id).values(values)
         return self.execute(statement).rowcount == 1
 
-    def within(self, organisation_id: UUID, actor: Actor) -> UnitOfWork:
+    def within(
+        self, organisation_id: UUID, actor: Actor, context: Context | None = None
+    ) -> UnitOfWork:
         """Open an organisation's rows in the same transaction; its facts are written with it."""
         unit = UnitOfWork(
             self.connection,
             organisation_id,
             actor,
-            self.context,
+            context or self.context,
             self.now,
             self.new_id,
             vault=self.vault,

@@ -15,6 +15,7 @@ INSTALLATION = {
     "passkeys",
     "challenges",
     "mailed_links",
+    "failed_proofs",
     "letters",
     "throttles",
     "sessions",

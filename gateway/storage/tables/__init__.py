@@ -42,6 +42,7 @@ from gateway.storage.tables.organisations import (
 )
 from gateway.storage.tables.people import (
     challenges,
+    failed_proofs,
     letters,
     mailed_links,
     passkeys,
@@ -89,6 +90,7 @@ __all__ = [
     "directory_memberships",
     "directory_users",
     "domains",
+    "failed_proofs",
     "grants",
     "idempotency_keys",
     "identities",

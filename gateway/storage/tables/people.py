@@ -130,6 +130,19 @@ letters = Table(
     lookup("ix_letters_due", "due_at", where="delivered_at IS NULL AND given_up_at IS NULL"),
 )
 
+# Wrong passwords, whether or not the address has an account: writing one takes the same time. A
+# worker tells the organisations concerned.
+failed_proofs = Table(
+    "failed_proofs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("email_key", Key, nullable=False),
+    text_column("method"),
+    text_column("code"),
+    Column("context", JSONText, nullable=False),
+    instant("occurred_at"),
+)
+
 throttles = Table(
     "throttles",
     metadata,

@@ -14,6 +14,16 @@ depends_on = None
 def upgrade() -> None:
     """Expand the schema."""
     op.create_table(
+        "failed_proofs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email_key", types.Key(), nullable=False),
+        sa.Column("method", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("context", types.JSONText(), nullable=False),
+        sa.Column("occurred_at", types.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_failed_proofs")),
+    )
+    op.create_table(
         "letters",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("type", types.Key(), nullable=False),
@@ -2071,3 +2081,4 @@ def downgrade() -> None:
         )
 
     op.drop_table("letters")
+    op.drop_table("failed_proofs")
