@@ -17,6 +17,7 @@ from gateway.api import (
     members,
     organisations,
     roles,
+    scim_clients,
     teams,
 )
 from gateway.api.endpoint import Endpoint
@@ -29,6 +30,7 @@ NOUNS = (
     organisations,
     chatbots,
     connections,
+    scim_clients,
     groups,
     mapping_rules,
     members,

@@ -22,6 +22,8 @@ CATALOGUE: dict[str, str] = {
     "scim_token.rotated": "A bearer token was replaced; the old one lives until its overlap ends.",
     "scim_token.revoked": "A bearer token is dead.",
     "scim_token.expiring": "A bearer token ends in 30, 7 or 1 days; each is told once.",
+    "scim_client.created": "An OAuth 2.0 client of a SCIM connection was issued.",
+    "scim_client.revoked": "An OAuth 2.0 client is dead, and every token it fetched.",
     "api_key.created": "An API key was issued.",
     "api_key.revoked": "An API key is dead.",
     "directory.user_created": "The identity provider created a user.",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
@@ -12,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import Context
 from gateway.logs import logger
-from gateway.scim import auth, bulk
+from gateway.scim import auth, bulk, oauth
 from gateway.scim.allowance import Allowances
 from gateway.scim.answers import Answer, Asked, Turn
 from gateway.scim.bodies import decode
@@ -82,6 +83,10 @@ class Desk:
         connection, _, path = rest.partition("/")
         media_type = MEDIA_TYPE
         try:
+            if path == oauth.PATH and request.method == "POST":
+                counter = oauth.Counter(self.work, self.allowances)
+                answer = counter.answer(connection, request, _context(None))
+                return _sent(answer, oauth.MEDIA_TYPE)
             who = self._authenticated(connection)
             self.allowances.take(who.connection.id)
             answer, dialect = self._answered(who, path)
@@ -153,12 +158,7 @@ class Desk:
             if_match=headers.get("If-Match"),
             if_none_match=headers.get("If-None-Match"),
             reading=reading,
-            context=Context(
-                request_id=_request_id(),
-                ip=request.remote_addr,
-                user_agent=headers.get("User-Agent"),
-                connection_id=who.connection.id,
-            ),
+            context=_context(who.connection.id),
         )
 
     def _remember(self, turn: Turn, detected: Dialect | None, seconds: float) -> None:
@@ -189,6 +189,11 @@ def _query(arguments: Mapping[str, str]) -> dict[str, str]:
 
 def _request_id() -> str:
     return str(request.environ.get(REQUEST_ID, ""))
+
+
+def _context(connection_id: UUID | None) -> Context:
+    agent = request.headers.get("User-Agent")
+    return Context(_request_id(), request.remote_addr, agent, connection_id)
 
 
 def _is_json(mimetype: str) -> bool:

@@ -142,7 +142,16 @@ def _config(documentation: str | None) -> ServiceProviderConfig:
                 description="A bearer token of the connection.",
                 spec_uri="https://www.rfc-editor.org/rfc/rfc6750",
                 primary=True,
-            )
+            ),
+            AuthenticationScheme(
+                type=AuthenticationScheme.Type.oauth2,
+                name="OAuth 2.0 Client Credentials",
+                description=(
+                    "Access tokens from POST /oauth/token below the connection's base URL, by"
+                    " client_secret_basic or client_secret_post; scopes: users, groups, read."
+                ),
+                spec_uri="https://www.rfc-editor.org/rfc/rfc6749#section-4.4",
+            ),
         ],
         pagination=Pagination(
             cursor=True,

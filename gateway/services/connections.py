@@ -13,7 +13,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, acting, break_glass, managed, scim_tokens, terms
+from gateway.services import access, acting, break_glass, managed, scim_clients, scim_tokens, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -168,6 +168,7 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
     row = _load(uow, connection_id)
     require_may_configure(uow, connection_id, row.unmapped)
     scim_tokens.revoke_all(uow, connection_id)
+    scim_clients.revoke_all(uow, connection_id)
     managed.release(uow, connection_id, deactivate=people == "deactivate_members")
     row = _load(uow, connection_id)
     uow.change(t.connection_versions, row, state="deleted")

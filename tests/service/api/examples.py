@@ -12,6 +12,7 @@ from gateway.services import (
     domains,
     keys,
     mapping,
+    scim_clients,
     scim_tokens,
     teams,
 )
@@ -41,6 +42,7 @@ def things(work: Work, house: House) -> Things:
             "chatbot": bot,
             "connection": house.connection.id,
             "token": scim_tokens.issue(uow, house.connection.id, "Okta").id,
+            "client": scim_clients.issue(uow, house.connection.id, "Ping").id,
             "group": group.id,
             "rule": rule,
             "role": role,
@@ -70,6 +72,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "NewConnection": lambda x: {"name": "Entra", "successor_id": str(x["successor"])},
     "ConnectionChange": lambda x: {"name": "Renamed", "successor_id": str(x["successor"])},
     "NewToken": lambda _: {"name": "Second"},
+    "NewClient": lambda _: {"name": "Second"},
     "Rotation": lambda _: {"overlap_seconds": 60},
     "NewRule": lambda x: {
         "connection_id": str(x["connection"]),

@@ -19,7 +19,10 @@ def test_the_configuration_announces_what_is_served(okta: IdP) -> None:
         "maxPageSize": 1000,
         "cursorTimeout": 3600,
     }
-    assert [each["type"] for each in config["authenticationSchemes"]] == ["oauthbearertoken"]
+    assert [each["type"] for each in config["authenticationSchemes"]] == [
+        "oauthbearertoken",
+        "oauth2",
+    ]
     place = f"https://gateway.test{okta.base}/ServiceProviderConfig"
     assert config["meta"]["location"] == answer.headers["Content-Location"] == place
 
