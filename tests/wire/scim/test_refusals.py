@@ -76,11 +76,14 @@ def test_two_tokens_work_while_they_overlap(okta: IdP, work: Work) -> None:
 @pytest.mark.parametrize(
     ("scopes", "allowed"),
     [
-        (("read",), {"GET /Users", "GET /Groups", "GET /"}),
-        (("users",), {"GET /Users", "POST /Users", "GET /"}),
-        (("groups", "read"), {"GET /Users", "GET /Groups", "POST /Groups", "GET /"}),
+        pytest.param(("read",), {"GET /Users", "GET /Groups", "GET /"}, id="read"),
+        pytest.param(("users",), {"GET /Users", "POST /Users", "GET /"}, id="users"),
+        pytest.param(
+            ("groups", "read"),
+            {"GET /Users", "GET /Groups", "POST /Groups", "GET /"},
+            id="groups-read",
+        ),
     ],
-    ids=str,
 )
 def test_a_scope_opens_what_it_names(
     okta: IdP, work: Work, scopes: tuple[str, ...], allowed: set[str]
