@@ -193,10 +193,10 @@ def test_a_signature_inside_a_message_by_redirect_is_refused() -> None:
     refused("malformed", lambda: desk().request(fields, Trace(), posted=False))
 
 
-def test_a_request_without_an_id_of_its_own_is_refused() -> None:
+@pytest.mark.parametrize("improper", [None, "", "7"])
+def test_a_request_without_an_id_of_its_own_is_refused(improper: str | None) -> None:
     """What is used once needs a name."""
-    for improper in (None, "", "7"):
-        refused("malformed", lambda value=improper: asked(_set("ID", value), posted=False))
+    refused("malformed", lambda: asked(_set("ID", improper), posted=False))
 
 
 def test_a_response_is_no_request() -> None:
