@@ -14,6 +14,9 @@ from tests.bench.operations import Operation, Session, Yardstick
 from tests.bench.processes import Meter
 from tests.bench.seeding import Progress, World
 
+UNBOUNDED = {"GATEWAY_SCIM_RATE": "1000000", "GATEWAY_SCIM_BURST": "1000000"}
+"""The limit of a connection's requests stays in the path, and is never reached."""
+
 SERVE = ["-m", "gateway.cli", "serve", "--workers", "1", "--port"]
 
 
