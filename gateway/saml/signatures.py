@@ -1,7 +1,6 @@
 """Whether a signature fits a certificate: one cheap operation, before anything is digested."""
 
 import base64
-import binascii
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -47,9 +46,11 @@ def fits_info(pem: str, signature: Element) -> bool:
     text = "".join(xml.text(signature.find(tag(DS, "SignatureValue"))).split())
     try:
         value = base64.b64decode(text[:LARGEST], validate=True)
-    except binascii.Error:
+        canonical = _canonical(info)
+    except (ValueError, etree.LxmlError):
+        # No base64, or namespaces that cannot be canonicalised.
         return False
-    return fits(pem, algorithm, value, _canonical(info))
+    return fits(pem, algorithm, value, canonical)
 
 
 def _canonical(info: Element) -> bytes:
