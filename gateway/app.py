@@ -20,9 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from gateway import api
+from gateway import api, console
 from gateway.api import authzen, problems
 from gateway.api.problems import Refusal, Unreadable
+from gateway.browser import assets
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
 from gateway.saml.blueprint import blueprint as saml_blueprint
@@ -116,6 +117,8 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_blueprint(scim_blueprint(work, settings, app.uses))
     app.register_blueprint(authzen.blueprint(work, settings, app.uses))
     app.register_blueprint(saml_blueprint(work, settings))
+    app.register_blueprint(console.blueprint(work, settings))
+    app.register_blueprint(assets.blueprint())
     _add_health(app, work)
     app.wsgi_app = RequestTrail(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -33,9 +33,9 @@ FAILURE = 403
 """Status of every failed sign-in, whatever the reason."""
 
 
-def page(name: str, *, status: int = 200, forms: str = "'self'", **values: Any) -> Response:
+def page(template: str, /, *, status: int = 200, forms: str = "'self'", **values: Any) -> Response:
     """Return a page; `forms` says where its forms may lead."""
-    text = ENVIRONMENT.get_template(name).render(**values)
+    text = ENVIRONMENT.get_template(template).render(**values)
     response = Response(text, status, content_type="text/html; charset=utf-8")
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = POLICY.format(forms=forms)

@@ -1,0 +1,64 @@
+"""Signing in by a passkey: the page's script asks the authenticator, and brings its answer."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+
+from gateway.browser import pages
+from gateway.console.desk import Desk
+from gateway.domain.errors import SignInFailed
+from gateway.services import own_signin, passkeys
+
+STEP = "passkey"
+
+
+@dataclass(frozen=True)
+class PasskeyPages:
+    """What the page's script talks to."""
+
+    desk: Desk
+
+    def options(self) -> Response:
+        """Say what an authenticator is asked for."""
+        desk = self.desk
+        desk.require_own_page()
+        wish = _read()
+        token, options = desk.person(
+            lambda here: passkeys.begin_sign_in(here, desk.party, wish.get("return_to"))
+        )
+        response = _json(options)
+        until = desk.work.clock() + own_signin.STEP_LIFETIME
+        desk.cookies.keep(response, desk.cookies.step(STEP), token, until)
+        return response
+
+    def sign_in(self) -> Response:
+        """Take the authenticator's answer, and open a session."""
+        desk = self.desk
+        desk.require_own_page()
+        answer = _read()
+        name = desk.cookies.step(STEP)
+        token = desk.cookies.read(request, name)
+        session = desk.session()
+        replaces = session.id if session else None
+        opened, return_to = desk.person(
+            lambda here: passkeys.sign_in(here, token, answer, desk.party, replaces=replaces)
+        )
+        response = _json({"location": return_to})
+        desk.cookies.keep(response, desk.cookies.session, opened.token, opened.expires_at)
+        desk.cookies.drop(response, name)
+        return response
+
+
+def _read() -> dict[str, Any]:
+    body = request.get_json(silent=True)
+    if body is not None and not isinstance(body, dict):
+        raise SignInFailed("malformed")
+    return body or {}
+
+
+def _json(value: Any) -> Response:
+    response = Response(json.dumps(value), content_type="application/json")
+    response.headers.update(pages.HEADERS)
+    return response
