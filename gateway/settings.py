@@ -1,6 +1,7 @@
 """Settings: typed, frozen, read once from the environment, documented where they stand."""
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -105,7 +106,7 @@ class Settings(BaseSettings):
             raise ValueError("is one printable line")
         return value
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """The base URL without a slash at its end."""
         return str(self.base_url).rstrip("/")

@@ -10,7 +10,7 @@ from flask import Blueprint, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, RateLimited
 from gateway.domain.identity import Context
 from gateway.logs import logger
 from gateway.scim import auth, bulk, oauth
@@ -20,7 +20,9 @@ from gateway.scim.bodies import decode
 from gateway.scim.dialects import Dialect, Reading, chosen, detect
 from gateway.scim.engine import Engine, Operation, Target
 from gateway.scim.errors import Refusal, refusal_of, unexpected
+from gateway.scim.seen import Seen
 from gateway.services import connections
+from gateway.services.request_log import RequestLog
 from gateway.services.scim_tokens import Authenticated
 from gateway.services.uses import Uses
 from gateway.settings import Settings
@@ -50,10 +52,10 @@ class UnsupportedMediaType(SCIMException):
     _default_detail = "A body is application/scim+json."
 
 
-def blueprint(work: Work, settings: Settings, uses: Uses) -> Blueprint:
+def blueprint(work: Work, settings: Settings, uses: Uses, log: RequestLog) -> Blueprint:
     """Return the blueprint that serves every connection of the installation."""
     allowances = Allowances(settings.scim_rate, settings.scim_burst)
-    desk = Desk(work, Engine(), settings, uses, allowances)
+    desk = Desk(work, Engine(), settings, uses, allowances, log)
     bp = Blueprint("scim", __name__, url_prefix=PREFIX)
     for number, rule in enumerate(("", "/", "/<path:rest>")):
         bp.add_url_rule(
@@ -77,30 +79,39 @@ class Desk:
     settings: Settings
     uses: Uses
     allowances: Allowances
+    log: RequestLog
 
     def serve(self, rest: str = "") -> Response:
         """Answer one request, whatever it is."""
         connection, _, path = rest.partition("/")
+        if path == oauth.PATH and request.method == "POST":
+            return self._token(connection)
+        seen = Seen(request.method, path)
         media_type = MEDIA_TYPE
         try:
-            if path == oauth.PATH and request.method == "POST":
-                counter = oauth.Counter(self.work, self.allowances)
-                answer = counter.answer(connection, request, _context(None))
-                return _sent(answer, oauth.MEDIA_TYPE)
-            who = self._authenticated(connection)
-            self.allowances.take(who.connection.id)
-            answer, dialect = self._answered(who, path)
+            who = self._authenticated(connection, seen)
+            answer, dialect = self._answered(who, path, seen)
             media_type = _media_type(request, dialect)
-            return _sent(answer, media_type)
         except (GatewayError, SCIMException) as refused:
-            return _refused(refusal_of(refused), media_type)
+            answer = _refused(refusal_of(refused), seen)
         except ClientDisconnected:
             raise
         except Exception as bug:
             _log.error("unexpected", operation=request.method, exc_info=bug)
-            return _refused(unexpected(_request_id()), media_type)
+            answer = _refused(unexpected(_request_id()), seen)
+        self._note(seen, answer.status)
+        return _sent(answer, media_type)
 
-    def _authenticated(self, connection: str) -> Authenticated:
+    def _token(self, connection: str) -> Response:
+        try:
+            counter = oauth.Counter(self.work, self.allowances)
+            answer = counter.answer(connection, request, _context(None))
+        except Exception as bug:
+            _log.error("unexpected", operation="token", exc_info=bug)
+            return _sent(_refused(unexpected(_request_id())), MEDIA_TYPE)
+        return _sent(answer, oauth.MEDIA_TYPE)
+
+    def _authenticated(self, connection: str, seen: Seen) -> Authenticated:
         header = request.headers.get("Authorization")
         now = self.work.clock()
         with self.work.platform() as database:
@@ -108,9 +119,22 @@ class Desk:
         auth.require_network(who, request.remote_addr)
         own = who.connection
         self.uses.note(t.scim_tokens, own.organisation_id, who.token_id, now)
+        try:
+            self.allowances.take(own.id)
+        except RateLimited:
+            # Counted alone: a flood would push everything else out of the log.
+            self.log.count(own.organisation_id, own.id, "rate_limited", "requests")
+            raise
+        seen.connection = own
         return who
 
-    def _answered(self, who: Authenticated, path: str) -> tuple[Answer, Dialect]:
+    def _note(self, seen: Seen, status: int) -> None:
+        """Remember the request for the admin of its connection; written once a second."""
+        entry = seen.entry(self.work.clock(), status, _context(None))
+        if entry is not None:
+            self.log.note(entry)
+
+    def _answered(self, who: Authenticated, path: str, seen: Seen) -> tuple[Answer, Dialect]:
         method = "GET" if request.method == "HEAD" else request.method
         target = self.engine.route(method, path)
         raw = self._body(target)
@@ -119,6 +143,7 @@ class Desk:
         own = who.connection
         reading = Reading(chosen(own.dialect, detected, own.detected_dialect))
         turn = Turn(self.work, self.engine, who, self._asked(target, method, who, body, reading))
+        seen.turn = turn
         started = time.perf_counter()
         try:
             if target.operation is Operation.bulk:
@@ -164,7 +189,7 @@ class Desk:
     def _remember(self, turn: Turn, detected: Dialect | None, seconds: float) -> None:
         """Log how the request was understood; keep whose dialect the connection speaks."""
         own = turn.connection
-        _log.info(
+        _log.debug(
             "scim",
             connection=str(own.id),
             operation=turn.asked.target.operation.value,
@@ -221,5 +246,7 @@ def _sent(answer: Answer, media_type: str) -> Response:
     return response
 
 
-def _refused(refusal: Refusal, media_type: str) -> Response:
-    return _sent(Answer(refusal.status, refusal.body, refusal.headers), media_type)
+def _refused(refusal: Refusal, seen: Seen | None = None) -> Answer:
+    if seen is not None:
+        seen.detail = refusal.detail
+    return Answer(refusal.status, refusal.body, refusal.headers)
