@@ -6,14 +6,24 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    or_,
+    select,
+)
 
 from gateway.storage import tables as t
 from gateway.storage.types import UTCDateTime
 from gateway.storage.unit_of_work import UnitOfWork
 
-ORGANISATION = bindparam("organisation")
-IDS = bindparam("ids", expanding=True)
+ORGANISATION: BindParameter[Any] = bindparam("organisation")
+IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 AT = bindparam("at", type_=UTCDateTime())
 
 
