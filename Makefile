@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment with the locked dependencies.
 # ARGS goes to the program that runs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench soak docs lock clean
+.PHONY: help demo test check lint types bench soak fuzz docs lock clean
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -39,6 +39,9 @@ bench: $(VENV)/dev.stamp $(VENV)/server.stamp ## Measure what requests cost, as 
 
 soak: $(VENV)/dev.stamp $(VENV)/server.stamp ## Run the property tests on many more histories.
 	@HYPOTHESIS_PROFILE=soak $(RUN)/pytest -n $(or $(WORKERS),auto) -m soak $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## Judge ten thousand mutations of each kind of message.
+	@FUZZ_CASES=10000 $(RUN)/pytest -n $(or $(WORKERS),auto) tests/unit/*/test_fuzz.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## Write the reference pages from the declarations.
 	@$(RUN)/python -m tests.architecture.reference
