@@ -28,6 +28,7 @@ from gateway.domain.errors import NotFound
 from gateway.logs import logger
 from gateway.saml.blueprint import blueprint as saml_blueprint
 from gateway.scim.blueprint import blueprint as scim_blueprint
+from gateway.services.request_log import RequestLog
 from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import schema
@@ -93,13 +94,15 @@ class Gateway(Flask):
         self.settings = settings
         self.work = work
         self.uses = Uses()
+        self.request_log = RequestLog()
 
     def flush(self) -> None:
-        """Write what requests left in memory: the last use of tokens and keys.
+        """Write what requests left in memory: the last use of credentials, and SCIM's log.
 
         The server calls this every second and when it stops.
         """
         self.uses.flush(self.work)
+        self.request_log.flush(self.work)
 
     def close(self) -> None:
         """Flush, and close every connection to the database."""
@@ -114,7 +117,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
-    app.register_blueprint(scim_blueprint(work, settings, app.uses))
+    app.register_blueprint(scim_blueprint(work, settings, app.uses, app.request_log))
     app.register_blueprint(authzen.blueprint(work, settings, app.uses))
     app.register_blueprint(saml_blueprint(work, settings))
     app.register_blueprint(console.blueprint(work, settings))

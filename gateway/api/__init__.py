@@ -18,6 +18,7 @@ from gateway.api import (
     organisations,
     roles,
     scim_clients,
+    scim_requests,
     teams,
 )
 from gateway.api.endpoint import Endpoint
@@ -31,6 +32,7 @@ NOUNS = (
     chatbots,
     connections,
     scim_clients,
+    scim_requests,
     groups,
     mapping_rules,
     members,

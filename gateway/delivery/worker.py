@@ -15,7 +15,7 @@ from gateway.delivery.mail import Mailer, Undelivered
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
 from gateway.logs import logger
-from gateway.services import expiry, outbox, sealing, token_warnings
+from gateway.services import expiry, outbox, request_log, sealing, token_warnings
 from gateway.services.outbox import Message
 from gateway.storage.unit_of_work import Work
 
@@ -27,6 +27,9 @@ EXPIRY_EVERY = timedelta(seconds=20)
 
 WARNINGS_EVERY = timedelta(minutes=5)
 """How often tokens that end soon are looked for."""
+
+PURGE_EVERY = timedelta(hours=1)
+"""How often the log of requests is cleared of what is kept long enough."""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 _log = logger("worker")
@@ -41,6 +44,7 @@ class Worker:
     stopping: threading.Event = field(default_factory=threading.Event)
     _looked_for_ends: datetime | None = None
     _looked_for_tokens: datetime | None = None
+    _purged: datetime | None = None
 
     def run(self) -> None:
         """Work until told to stop; a mail being sent is finished, what is only claimed returned.
@@ -59,7 +63,7 @@ class Worker:
     def tick(self) -> bool:
         """Do everything that is due; True if there was so much that more may be."""
         more = False
-        for task in (self.seal, self.send_mail, self.record_ends, self.warn):
+        for task in (self.seal, self.send_mail, self.record_ends, self.warn, self.purge):
             try:
                 more = task() or more
             except (SQLAlchemyError, GatewayError) as error:
@@ -116,6 +120,14 @@ class Worker:
             verb = partial(token_warnings.warn, token_ids=tokens)
             self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
         self._looked_for_tokens = now
+        return False
+
+    def purge(self) -> bool:
+        """Drop requests that are older than their organisation's plan keeps them."""
+        now = self.work.clock()
+        if self._purged is None or abs(now - self._purged) >= PURGE_EVERY:
+            request_log.purge(self.work)
+            self._purged = now
         return False
 
     def _send(self, mailer: Mailer, message: Message) -> None:

@@ -41,9 +41,13 @@ INVITATION_DAYS = range(1, 31)
 SESSION_HOURS = range(1, 13)
 """Hours that a browser session may last."""
 
+LOG_DAYS = range(1, 366)
+"""Days for which the requests of identity providers may be kept."""
+
 NUMBERS: Mapping[str, tuple[range, str]] = {
     "invite_ttl_days": (INVITATION_DAYS, "days"),
     "session_hours": (SESSION_HOURS, "hours"),
+    "scim_log_days": (LOG_DAYS, "days"),
 }
 """Policies that are a number."""
 

@@ -66,6 +66,7 @@ class Turn:
         self.connection: Connection = who.connection
         self.asked = asked
         self.reading = asked.reading
+        self.changed: Mapping[str, int] = {}
 
     @property
     def actor(self) -> Actor:
@@ -198,6 +199,7 @@ class Turn:
 
         def verb(uow: UnitOfWork) -> Answer | Refused:
             done = perform(uow, self.connection, change, judged.check if judged else None)
+            self.changed = uow.recorded()
             if isinstance(done, Refused):
                 return done
             return self._written(uow, kind, done, projection)

@@ -82,6 +82,7 @@ def answer(turn: Turn, size: int) -> Answer:
         for step in planned:
             outcome, done = _run(turn, uow, planned, step)
             planned.record(step, outcome, done)  # type: ignore[arg-type]
+        turn.changed = uow.recorded()
         return [_spelled(each) for each in planned.outcomes()]
 
     outcomes = turn.work.run(turn.connection.organisation_id, turn.actor, verb, turn.asked.context)

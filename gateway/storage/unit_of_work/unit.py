@@ -1,5 +1,6 @@
 """The unit of work: what a verb reads and writes through, and the facts of one change."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -193,6 +194,10 @@ class UnitOfWork:
     def record(self, fact: Fact) -> None:
         """Keep a fact in the same transaction as the change it describes."""
         self._facts.append((self.new_id(), fact))
+
+    def recorded(self) -> dict[str, int]:
+        """Return how often each fact was recorded so far."""
+        return dict(Counter(fact.action for _, fact in self._facts))
 
     def send(self, channel: str, type: str, payload: Mapping[str, object]) -> None:
         """Put a message into the outbox; it leaves after the commit."""
