@@ -17,6 +17,9 @@ SHARES = {"organisation_id": 100_000, "connection_id": 50_000}
 FEW = 10
 """Rows that a value of any other column stands for, unless the key is unique."""
 
+PARTIAL = 2
+"""An index of some rows only has so many times fewer: it is preferred where it will do."""
+
 
 def describe(connection: Connection) -> None:
     """Write the planner's statistics of every index; connections opened later go by them."""
@@ -24,23 +27,24 @@ def describe(connection: Connection) -> None:
     sql("ANALYZE")  # makes the table that the figures go into
     sql("DELETE FROM sqlite_stat1")
     indexes = sql(
-        "SELECT t.name, i.name, i.'unique' FROM sqlite_schema t, pragma_index_list(t.name) i"
+        "SELECT t.name, i.name, i.'unique', i.partial"
+        " FROM sqlite_schema t, pragma_index_list(t.name) i"
         " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'"
     ).all()
-    for table, index, unique in indexes:
+    for table, index, unique, partial in indexes:
         columns = sql("SELECT name FROM pragma_index_info(?)", (index,)).scalars().all()
-        figures = _figures(columns, unique=bool(unique))
+        figures = _figures(columns, PARTIAL if partial else 1, unique=bool(unique))
         sql("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", (table, index, figures))
 
 
-def _figures(columns: Sequence[str], *, unique: bool) -> str:
+def _figures(columns: Sequence[str], part: int, *, unique: bool) -> str:
     """Rows in all, then the rows that one value of the first columns stands for, column by column.
 
     Smaller with each column; one where a unique key is complete.
     """
-    rows = [ROWS]
+    rows = [ROWS // part]
     for column in columns:
-        rows.append(min(rows[-1], SHARES.get(column, FEW)))
+        rows.append(min(rows[-1], SHARES.get(column, FEW) // part))
     if unique:
         rows[-1] = 1
     return " ".join(map(str, rows))

@@ -51,6 +51,10 @@ def test_a_walk_is_recognised(line: str, walks: bool) -> None:
     assert bool(WALK.match(line)) is walks
 
 
+PAGE = re.compile(r"FROM directory_users.* ORDER BY directory_users\.id (ASC|DESC)\s+LIMIT", re.S)
+"""A page goes through the directory in the order of its key, and stops when it is full."""
+
+
 class InProcess(Client):
     """Hands requests to the application without a socket."""
 
@@ -93,7 +97,7 @@ def test_no_request_walks_through_the_directory_on_sqlite(
         (statement, line)
         for statement in list(statements.seen)
         for line in statements.plan(statement, app.work.engines.read)
-        if WALK.match(line) and "LIMIT" not in statement
+        if WALK.match(line) and not PAGE.search(statement)
     ]
     app.close()
     assert walks == []
