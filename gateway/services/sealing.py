@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, bindparam, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.storage import tables as t
-from gateway.storage.facts import canonical, digest
+from gateway.storage.facts import digest
+from gateway.storage.types import canonical
 from gateway.storage.unit_of_work import UnitOfWork
 
 GENESIS = ""

@@ -1,7 +1,6 @@
 """Facts as rows: audit event, erasable details, targets, and the feed's outbox row."""
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,14 +10,9 @@ from uuid import UUID
 from gateway.domain.events import FEED_ONLY, Fact
 from gateway.domain.identity import Actor, Context
 from gateway.storage import tables as t
-from gateway.storage.types import instant_text
+from gateway.storage.types import canonical, instant_text
 
 Row = dict[str, Any]
-
-
-def canonical(value: Any) -> str:
-    """One text for one JSON value: what hashes are computed over."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(text: str) -> str:

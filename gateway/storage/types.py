@@ -1,6 +1,7 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,12 @@ from sqlalchemy.dialects import postgresql
 def instant_text(moment: datetime) -> str:
     """Return an instant as fixed-width UTC text with microseconds; text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+canonical: Callable[[Any], str] = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+).encode
+"""One text for one JSON value: sorted keys, no spaces. Hashes are computed over it."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -58,7 +65,7 @@ class JSONText(TypeDecorator[Any]):
         """Dump canonically: sorted keys, no spaces."""
         if value is None:
             return None
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return canonical(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Return the parsed value."""
@@ -81,7 +88,7 @@ class JSONDocument(TypeDecorator[Any]):
         """Hand PostgreSQL the object, SQLite its text."""
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return canonical(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Return the parsed value."""

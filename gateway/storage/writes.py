@@ -207,7 +207,7 @@ def _kind(write: Write) -> object:
 
 
 def _send_rows(connection: Connection, shape: "_Shape", rows: list[tuple[Any, ...]]) -> None:
-    connection.exec_driver_sql(shape.text(1), rows if len(rows) > 1 else rows[0])
+    _run(connection, shape.text(1), rows)
 
 
 def _send_together(connection: Connection, batch: Sequence[Write]) -> None:
@@ -222,7 +222,19 @@ def _send_together(connection: Connection, batch: Sequence[Write]) -> None:
             parts.append(f"w{number} AS ({shape.text(len(write.rows))})")
             for row in write.rows:
                 values += shape.of_row(row)
-    connection.exec_driver_sql(f"WITH {', '.join(parts)} SELECT 1", tuple(values))
+    _run(connection, f"WITH {', '.join(parts)} SELECT 1", [tuple(values)])
+
+
+def _run(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """Hand finished SQL to the driver; its errors are its own."""
+    cursor = connection.connection.cursor()
+    try:
+        if len(rows) > 1:
+            cursor.executemany(sql, rows)
+        else:
+            cursor.execute(sql, rows[0])
+    finally:
+        cursor.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,9 @@ sso_connections = Table(
     # The last good test, and the last good sign-in of an owner: activation and enforcement ask.
     instant("tested_at", nullable=True),
     instant("owner_proved_at", nullable=True),
+    # Rank of the weakest author of the trust settings since an approval: nobody signs in as
+    # somebody stronger, or whoever may set a certificate could become the owner.
+    number("trust_rank"),
     PrimaryKeyConstraint("organisation_id", "id"),
     reference("connections", "id"),
     reference("connections", "directory_id", name="fk_sso_connections_directory"),

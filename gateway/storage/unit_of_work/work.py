@@ -15,12 +15,12 @@ from sqlalchemy import (
     bindparam,
     select,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import NotFound, TryAgain
 from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
-from gateway.storage.conflicts import is_conflict
+from gateway.storage.conflicts import is_conflict, is_unique_violation
 from gateway.storage.engine import Engines
 from gateway.storage.memories import Memories
 from gateway.storage.prepared import Record as Record
@@ -150,7 +150,7 @@ class Work:
                 last = attempt == TRIES - 1
                 if not is_conflict(error):
                     raise
-                if last and isinstance(error, IntegrityError):
+                if last and is_unique_violation(error):
                     raise
                 if last:
                     break

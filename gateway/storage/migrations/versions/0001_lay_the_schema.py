@@ -1386,6 +1386,7 @@ def upgrade() -> None:
         sa.Column("refresh_error", sa.String(), nullable=True),
         sa.Column("tested_at", types.UTCDateTime(), nullable=True),
         sa.Column("owner_proved_at", types.UTCDateTime(), nullable=True),
+        sa.Column("trust_rank", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id", "directory_id"],
             ["connections.organisation_id", "connections.id"],
