@@ -11,10 +11,10 @@ from scim2_models import InvalidValueException, NotImplementedException
 from gateway.domain.connections import Connection
 from gateway.domain.errors import NotFound, NotPermitted, Refused
 from gateway.domain.identity import Actor, ActorType, Context
-from gateway.scim import auth, engine
+from gateway.scim import auth, engine, offers
 from gateway.scim.bodies import require_message
 from gateway.scim.changes import Done, perform, understand
-from gateway.scim.dialects import SUB_ATTRIBUTE_AFTER_FILTER, Reading
+from gateway.scim.dialects import OKTA, SUB_ATTRIBUTE_AFTER_FILTER, Reading
 from gateway.scim.engine import Engine, Operation, Target
 from gateway.scim.filters import is_value_path_comparison
 from gateway.scim.models import MAX_PAGE_SIZE, PAGE_SIZE
@@ -90,10 +90,19 @@ class Turn:
         if target.operation is Operation.search_with_body:
             return self._list(self._searched())
         if target.operation.value in engine.PLACES:
-            query = {k: v for k, v in self.asked.query.items() if k == "filter"}
-            body, headers = self.engine.discover(self.asked.base, target, query)
-            return Answer(200, body, headers)
+            return self._discover()
         return self._write()
+
+    def _discover(self) -> Answer:
+        asked, name = self.asked, self.asked.target.operation.value
+        own = offers.described(name, asked.target.resource_id, asked.base)
+        if own is not None:
+            return Answer(200, json.dumps(own, ensure_ascii=False))
+        query = {k: v for k, v in asked.query.items() if k == "filter"}
+        body, headers = self.engine.discover(asked.base, asked.target, query)
+        if self.reading.dialect is OKTA and name in ("resource_types", "schemas"):
+            body = offers.listed_too(name, body, asked.base)
+        return Answer(200, body, headers)
 
     # -- reading ------------------------------------------------------------------
 

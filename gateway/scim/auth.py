@@ -40,6 +40,15 @@ def credential(header: str | None) -> str:
     return words[0] if len(words) == 1 and not _says_bearer(header) else ""
 
 
+def require_some_reading(scopes: frozenset[str]) -> None:
+    """Refuse a token that may read neither users nor groups.
+
+    :raises NotPermitted: no scope is left.
+    """
+    if not any(may(scopes, kind, write=False) for kind in SCOPES):
+        raise NotPermitted("This token may not read.")
+
+
 def require_network(who: Authenticated, address: str | None) -> None:
     """Refuse a request that comes from outside the networks its connection allows.
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from gateway.domain.errors import GatewayError, RateLimited
 from gateway.domain.identity import Context
 from gateway.logs import logger
-from gateway.scim import auth, bulk, oauth
+from gateway.scim import auth, bulk, oauth, offers
 from gateway.scim.allowance import Allowances
 from gateway.scim.answers import Answer, Asked, Turn
 from gateway.scim.bodies import decode
@@ -136,6 +136,9 @@ class Desk:
 
     def _answered(self, who: Authenticated, path: str, seen: Seen) -> tuple[Answer, Dialect]:
         method = "GET" if request.method == "HEAD" else request.method
+        place = offers.find(path)
+        if place is not None:
+            return self._offered(who, method, place)
         target = self.engine.route(method, path)
         raw = self._body(target)
         body = decode(raw) if raw is not None else None
@@ -151,6 +154,24 @@ class Desk:
             return turn.answer(), reading.dialect
         finally:
             self._remember(turn, detected, time.perf_counter() - started)
+
+    def _offered(
+        self, who: Authenticated, method: str, place: tuple[str, str | None]
+    ) -> tuple[Answer, Dialect]:
+        """Answer what is asked of roles and entitlements."""
+        own = who.connection
+        if method != "GET":
+            raise offers.ReadOnly
+        auth.require_some_reading(who.scopes)
+        dialect = chosen(
+            own.dialect, detect(request.headers.get("User-Agent")), own.detected_dialect
+        )
+        with self.work.read(own.organisation_id) as uow:
+            body = offers.read(uow, self._base(who), place, _query(request.args))
+        return Answer(200, body), dialect
+
+    def _base(self, who: Authenticated) -> str:
+        return f"{self.settings.origin}{PREFIX}/{who.connection.id}"
 
     def _body(self, target: Target) -> bytes | None:
         """Return the body of a request that has one.
@@ -176,7 +197,7 @@ class Desk:
         return Asked(
             target=target,
             method=method,
-            base=f"{self.settings.origin}{PREFIX}/{who.connection.id}",
+            base=self._base(who),
             secret=auth.credential(headers.get("Authorization")),
             query=_query(request.args),
             body=body,
