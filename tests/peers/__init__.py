@@ -1,0 +1,1 @@
+"""Identity providers that others wrote, run from their packages on loopback."""
