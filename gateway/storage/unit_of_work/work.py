@@ -94,9 +94,15 @@ class Work:
 
     @contextmanager
     def snapshot(self, organisation_id: UUID) -> Iterator[UnitOfWork]:
-        """Open a reading unit whose statements all see the same instant."""
+        """Open a reading unit whose statements all see the same instant.
+
+        It is no earlier than the last change, even where this process's clock is behind.
+        """
         with self._frozen() as connection:
-            yield self._unit(connection, organisation_id, SYSTEM, NOWHERE, self.clock())
+            changed = connection.execute(_CHANGED, {"organisation": organisation_id}).scalar()
+            now = self.clock()
+            now = now if changed is None else max(now, changed)
+            yield self._unit(connection, organisation_id, SYSTEM, NOWHERE, now)
 
     @contextmanager
     def platform(self) -> Iterator[Connection]:
@@ -197,4 +203,7 @@ _LOCK = (
     select(t.organisations.c.last_change, t.organisations.c.terms_version)
     .where(t.organisations.c.id == bindparam("organisation"))
     .with_for_update(key_share=True)
+)
+_CHANGED = select(t.organisations.c.last_change).where(
+    t.organisations.c.id == bindparam("organisation")
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,8 @@ from tests.unit.domain.world import (
     named,
     world,
 )
+
+pytestmark = pytest.mark.soak
 
 CHATBOTS = (B1, B2)
 GROUPS = ("g1", "g2", "g3", "g4")

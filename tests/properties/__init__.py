@@ -1,0 +1,1 @@
+"""Random histories, and what holds after every one of their steps."""
