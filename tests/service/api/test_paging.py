@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.api import ENDPOINTS
+from gateway.services.request_log import Entry, RequestLog
 from gateway.storage.unit_of_work import Work
 from tests.factories import House
 from tests.service.api.callers import Caller
@@ -79,6 +80,7 @@ def test_a_cursor_written_by_hand_is_refused(owner: Caller, cursor: str) -> None
 
 def test_every_list_that_may_grow_is_paged(owner: Caller, work: Work, acme: House) -> None:
     known: Things = things(work, acme)
+    log_requests(work, acme)
     lists = [each for each in ENDPOINTS if each.pages and each.scoped]
     assert len(lists) >= 11
     for endpoint in lists:
@@ -86,3 +88,30 @@ def test_every_list_that_may_grow_is_paged(owner: Caller, work: Work, acme: Hous
         assert len(page["items"]) == 1, endpoint.operation
         whole = owner.get(path_of(endpoint, known), query_string={"limit": 200}).get_json()
         assert walk(owner, path_of(endpoint, known), 1) == whole["items"], endpoint.operation
+
+
+def log_requests(work: Work, acme: House) -> None:
+    """Let the connection's log hold three requests."""
+    log = RequestLog()
+    for number in range(3):
+        log.note(
+            Entry(
+                organisation_id=acme.organisation_id,
+                connection_id=acme.connection.id,
+                received_at=work.clock(),
+                method="GET",
+                path=f"/Users/{number}",
+                operation="query",
+                dialect="okta",
+                received={},
+                deviations={},
+                changed={},
+                status=200,
+                detail=None,
+                milliseconds=1.0,
+                request_id="",
+                ip=None,
+                user_agent=None,
+            )
+        )
+    log.flush(work)
