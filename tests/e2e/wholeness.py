@@ -16,12 +16,17 @@ VERSIONED = (t.member_versions, t.chatbot_versions, t.role_versions, t.connectio
 
 
 def require_whole(uow: UnitOfWork) -> None:
+    """Check everything that one transaction writes in several places, and what a worker made."""
+    require_agreement(uow)
+    _require_facts_whole(uow)
+
+
+def require_agreement(uow: UnitOfWork) -> None:
     """Check everything that one transaction writes in several places."""
     _require_access_as_derived(uow)
     _require_members_as_the_directory_says(uow)
     _require_counts(uow)
     _require_history_ends_in_the_present(uow)
-    _require_facts_whole(uow)
 
 
 def _require_access_as_derived(uow: UnitOfWork) -> None:

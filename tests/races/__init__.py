@@ -1,0 +1,1 @@
+"""Many at once: four server processes on PostgreSQL, threads of one on SQLite, over HTTP."""
