@@ -1,0 +1,1 @@
+"""What another organisation has is answered like what nobody has, on every route."""
