@@ -51,6 +51,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a set by its sorted members: all processes of a run must agree on a test's name."""
+    if isinstance(val, set | frozenset):
+        return "+".join(sorted(map(str, val)))
+    return None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of a part that is not installed; the summary says so."""
     absent = parts.missing()

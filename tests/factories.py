@@ -56,9 +56,7 @@ def found_organisation(
     return work.found(OPERATOR, found)
 
 
-def house(
-    work: Work, slug: str = "acme", preset: str = "five_role", **settings: object
-) -> House:
+def house(work: Work, slug: str = "acme", preset: str = "five_role", **settings: object) -> House:
     """Make an organisation whose people an identity provider may provision."""
     organisation_id, owner_id = found_organisation(work, slug, preset, seat_overage="bill")
 
@@ -141,5 +139,3 @@ def provision_group(work: Work, house: House, name: str, *members: UUID) -> Stor
             uow, house.connection, group_record(name), frozenset(members)
         ),
     )
-
-

@@ -14,11 +14,16 @@ from gateway.api import (
     groups,
     keys,
     mapping_rules,
+    me,
     members,
+    oidc_connections,
     organisations,
     roles,
+    saml_connections,
     scim_clients,
     scim_requests,
+    sessions,
+    sign_in_rules,
     teams,
 )
 from gateway.api.endpoint import Endpoint
@@ -33,6 +38,8 @@ NOUNS = (
     connections,
     scim_clients,
     scim_requests,
+    saml_connections,
+    oidc_connections,
     groups,
     mapping_rules,
     members,
@@ -41,7 +48,10 @@ NOUNS = (
     conversations,
     domains,
     audit,
+    sessions,
+    sign_in_rules,
     keys,
+    me,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(each for noun in NOUNS for each in noun.routes)
 """Every endpoint of the API."""

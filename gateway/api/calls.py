@@ -128,6 +128,7 @@ class Dispatcher:
     def _write(self, turn: "_Turn") -> Answer | Refused:
         actor = turn.principal.actor
         if turn.endpoint.personal:
+            turn.prepare()
             return person_work.run(self.work, turn.change_person, turn.context)
         if not turn.endpoint.scoped:
             turn.understood()

@@ -1,17 +1,15 @@
-"""API keys of an organisation, and what a key learns about itself."""
+"""API keys of an organisation."""
 
 from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from gateway.api.calls import Call
-from gateway.api.endpoint import ANYONE, Endpoints, holds_or_operator
+from gateway.api.endpoint import Endpoints, holds_or_operator
 from gateway.api.models import SHOWN_ONCE, Answer, Body, Instant, Name, Page, Word
 from gateway.api.paging import Paging
 from gateway.domain import errors
-from gateway.services import keys, principals
+from gateway.services import keys
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -51,18 +49,6 @@ class IssuedKey(Answer):
     secret: str | None = Field(json_schema_extra=SHOWN_ONCE)
 
 
-class Me(Answer):
-    """Whose key this is, and what it may do at the moment."""
-
-    type: Literal["operator", "api_key"]
-    id: UUID
-    name: str
-    organisation_id: UUID | None
-    member_id: UUID | None
-    scopes: list[str]
-    access: dict[str, Any] | None = Field(description="What the owner may do; scopes bound it.")
-
-
 @routes.endpoint(f"POST {ALL}", MANAGE, status=201, errors=(errors.RoleAboveOwn, errors.OwnAccess))
 def create(uow: UnitOfWork, body: NewKey) -> IssuedKey:
     """Issue a key that never opens more than its owner may do, nor than its author."""
@@ -93,23 +79,3 @@ def read(uow: UnitOfWork, key: UUID) -> Key:
 def revoke(uow: UnitOfWork, key: UUID) -> None:
     """Kill a key at once."""
     keys.revoke(uow, key)
-
-
-@routes.endpoint("GET /me", ANYONE)
-def me(call: Call) -> Me:
-    """Say whose key this is and what it may do."""
-    principal = call.principal
-    held = None
-    if principal.organisation_id is not None:
-        with call.work.read(principal.organisation_id) as uow:
-            principal = principals.timely(uow, principal)
-        held = principal.access.document() if principal.access else None
-    return Me(
-        type="operator" if principal.is_operator else "api_key",
-        id=principal.key_id,
-        name=principal.name,
-        organisation_id=principal.organisation_id,
-        member_id=principal.member_id,
-        scopes=sorted(principal.scopes),
-        access=held,
-    )

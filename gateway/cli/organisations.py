@@ -6,6 +6,7 @@ import sys
 import click
 
 from gateway.cli import finding
+from gateway.cli.asking import member
 from gateway.cli.opening import open_settings, open_work, operator
 from gateway.cli.printing import answer, as_json
 from gateway.domain.errors import NotPermitted
@@ -68,6 +69,34 @@ def create_organisation(
     if made["owner_password"]:
         lines.append(f"The owner's password, shown this once: {made['owner_password']}")
     answer(made, lines, machine=as_json)
+
+
+@member.command("add")
+@click.option("--organisation", "slug", required=True, help="Slug or id.")
+@click.option("--email", required=True, help="The address that they sign in with.")
+@click.option("--name", required=True, help="Their name.")
+@click.option("--role", required=True, help="Key of the role, for example `admin`.")
+@as_json
+def add_member(
+    slug: str,
+    email: str,
+    name: str,
+    role: str,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Make somebody an active member, for example the one who may succeed the owner.
+
+    They set a password by the sign-in page's reset, which proves their address.
+    """
+    work = open_work(open_settings())
+
+    def add(uow: UnitOfWork) -> dict[str, object]:
+        member_id = organisations.add_member(uow, email=email, display_name=name, role=role)
+        return {"member": member_id, "name": name, "role": role}
+
+    document = work.run(finding.organisation(work, slug), operator(), add)
+    line = f"{name} is a member of {slug} as {role}: {document['member']}."
+    answer(document, [line], machine=as_json)
 
 
 @click.group()

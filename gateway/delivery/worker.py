@@ -15,8 +15,19 @@ from gateway.delivery.mail import Mailer, Undelivered
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
 from gateway.logs import logger
-from gateway.services import expiry, outbox, request_log, sealing, token_warnings
+from gateway.services import (
+    expiry,
+    letters,
+    outbox,
+    own_signin,
+    request_log,
+    sealing,
+    sign_in_upkeep,
+    token_warnings,
+)
 from gateway.services.outbox import Message
+from gateway.storage import person_work
+from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 
 TICK = timedelta(milliseconds=500)
@@ -30,6 +41,9 @@ WARNINGS_EVERY = timedelta(minutes=5)
 
 PURGE_EVERY = timedelta(hours=1)
 """How often the log of requests is cleared of what is kept long enough."""
+
+UPKEEP_EVERY = timedelta(minutes=10)
+"""How often what is over of sign-in is forgotten."""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 _log = logger("worker")
@@ -45,6 +59,7 @@ class Worker:
     _looked_for_ends: datetime | None = None
     _looked_for_tokens: datetime | None = None
     _purged: datetime | None = None
+    _kept_up: datetime | None = None
 
     def run(self) -> None:
         """Work until told to stop; a mail being sent is finished, what is only claimed returned.
@@ -63,7 +78,16 @@ class Worker:
     def tick(self) -> bool:
         """Do everything that is due; True if there was so much that more may be."""
         more = False
-        for task in (self.seal, self.send_mail, self.record_ends, self.warn, self.purge):
+        for task in (
+            self.seal,
+            self.send_mail,
+            self.send_letters,
+            self.tell_failures,
+            self.record_ends,
+            self.warn,
+            self.purge,
+            self.keep_up,
+        ):
             try:
                 more = task() or more
             except (SQLAlchemyError, GatewayError) as error:
@@ -91,6 +115,40 @@ class Worker:
         for message in claimed:
             self._settle(partial(outbox.release, message=message))
         return True
+
+    def send_letters(self) -> bool:
+        """Send the letters that are due; True if there were any."""
+        if self.mailer is None:
+            return False
+        with self.work.platform() as connection:
+            if not letters.is_due(connection, self.work.clock()):
+                return False
+        claimed = list(self.work.run_platform(letters.claim))
+        while claimed and not self.stopping.is_set():
+            self._send(self.mailer, claimed.pop(0))
+        for message in claimed:
+            self._settle(partial(letters.release, message=message))
+        return True
+
+    def tell_failures(self) -> bool:
+        """Tell organisations of wrong passwords of their members; True if there were any."""
+        with self.work.platform() as connection:
+            if connection.execute(t.failed_proofs.select().limit(1)).first() is None:
+                return False
+        return person_work.run(self.work, own_signin.tell_failures) > 0
+
+    def keep_up(self) -> bool:
+        """Forget what is over of sign-in."""
+        now, since = self.work.clock(), self._kept_up
+        if since is not None and abs(now - since) < UPKEEP_EVERY:
+            return False
+        person_work.run(self.work, sign_in_upkeep.forget)
+        with self.work.platform() as connection:
+            waiting = sign_in_upkeep.organisations(connection)
+        for organisation_id in waiting:
+            self.work.run(organisation_id, SYSTEM, sign_in_upkeep.settle, Context(cause="time"))
+        self._kept_up = now
+        return False
 
     def record_ends(self) -> bool:
         """Recompute the access that time alone has ended since the last look."""
@@ -136,10 +194,12 @@ class Worker:
             mailer.send(message)
         except Undelivered as refusal:
             log.warning("mail not taken", reason=refusal.reason, final=refusal.permanent)
-            verdict = outbox.give_up if refusal.permanent else outbox.retry
+            box = letters if message.organisation_id is None else outbox
+            verdict = box.give_up if refusal.permanent else box.retry
             self._settle(partial(verdict, message=message, reason=refusal.reason))
             return
-        self._settle(partial(outbox.finish, message=message))
+        box = letters if message.organisation_id is None else outbox
+        self._settle(partial(box.finish, message=message))
         log.info("mail sent")
 
     def _settle(self, verb: Callable[[Connection, datetime], bool]) -> None:

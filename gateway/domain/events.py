@@ -76,6 +76,7 @@ CATALOGUE: dict[str, str] = {
     "break_glass.threatened": "An identity provider took away somebody who is a break-glass owner.",
     "sso.test_finished": "A test sign-in was made; nothing came of it but its trace.",
     "sso.activated": "An organisation's people can sign in through a connection.",
+    "sso.approved": "Somebody of a higher role approved whom a connection trusts.",
     "sso.enforced": "A connection became, or ceased to be, the only way in for its people.",
     "sso.certificate_added": "A certificate of an identity provider is staged or active.",
     "sso.certificate_proved": "A staged certificate signed a good sign-in and is active.",

@@ -8,6 +8,9 @@ FAILURES: Mapping[str, str] = {
     "attempt_used": "This sign-in was finished before.",
     "attempt_elsewhere": "The answer came to another browser, or through another connection.",
     "connection_inactive": "The connection is not active.",
+    "connection_unapproved": (
+        "Somebody of a lower role changed whom the connection trusts; one of equal role approves."
+    ),
     "plan_feature": "The organisation's plan does not include single sign-on.",
     "replayed": "The same message was used before.",
     "unsolicited": "The identity provider began this sign-in, which the connection does not allow.",

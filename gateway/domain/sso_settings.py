@@ -80,17 +80,18 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ATTRIBUTE_NAMES = ("subject", "email", "display_name", "groups", "group_separator")
 
 
-def complete(protocol: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with their defaults, each checked.
+def complete(
+    protocol: str, wish: Mapping[str, Any], present: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return all settings: the present ones, or defaults, with what is wished for checked.
 
     :raises InvalidRequest: an unknown setting, or a value that it cannot have.
     """
-    defaults = DEFAULTS[protocol]
-    for name, value in settings.items():
-        if name not in defaults:
+    for name, value in wish.items():
+        if name not in DEFAULTS[protocol]:
             _refuse(name, f"A connection has no setting {name!r}.")
         CHECKS[name](name, value)
-    return {**defaults, **settings}
+    return {**DEFAULTS[protocol], **(present or {}), **wish}
 
 
 def missing(protocol: str, issuer: str, settings: Mapping[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ def fits(pem: str, algorithm: str, signature: bytes, signed: bytes) -> bool:
     return False
 
 
-def fits_info(pem: str, signature: Element) -> bool:
+def fits_signed_part(pem: str, signature: Element) -> bool:
     """Return whether the value of a gated Signature fits its SignedInfo and a certificate.
 
     What the SignedInfo refers to has not been looked at.

@@ -116,7 +116,7 @@ def _fitting(root: Element, signature: Element, pems: Sequence[str]) -> str:
     """
     parent = etree.QName(signature.getparent()).localname
     for pem in pems[:TRIES]:
-        if not signatures.fits_info(pem, signature):
+        if not signatures.fits_signed_part(pem, signature):
             continue
         if OneLogin_Saml2_Utils.validate_sign(root, cert=pem, xpath=_PATHS[parent]):
             return certificates.fingerprint(pem)

@@ -89,7 +89,7 @@ def directory(kind: str, database: str) -> Directory:
             "displayname": TextLeaf(GROUP.c.display_name_key, spelling, ranged=True),
         },
         {"members": _members_of_group(spelling)},
-        {shown: _group_members(spelling, shown=shown) for shown in (False, True)},
+        {False: _group_members(spelling), True: _named_members(spelling)},
     )
 
 
@@ -165,45 +165,66 @@ def _reference(endpoint: str, column: Expression, spelling: Spelling) -> Express
 
 def _user_groups(spelling: Spelling) -> Expression:
     """The groups of the user at hand as JSON text, entries joined by commas."""
-    value = spelling.dashed(SEAT.c.group_id)
-    fragment = _concat(
-        '{"value":"', value, f'","$ref":"{BASE}/Groups/', value, '","display":',
-        spelling.quoted(GROUP.c.display_name), ',"type":"direct"}',
-    )  # fmt: skip
-    rows = select(fragment.label("fragment")).select_from(_seats_with(GROUP, SEAT.c.group_id))
-    return _joined(rows, SEAT.c.user_id, USER, SEAT.c.group_id, spelling)
-
-
-def _group_members(spelling: Spelling, *, shown: bool) -> Expression:
-    """The members of the group at hand as JSON text; with their names where asked."""
-    value = spelling.dashed(SEAT.c.user_id)
-    start: tuple[str | Expression, ...] = (
-        '{"value":"', value, f'","$ref":"{BASE}/Users/', value, '","type":"User"',
-    )  # fmt: skip
-    if shown:
-        fragment = _concat(*start, ',"display":', spelling.quoted(USER.c.display_name), "}")
-        source = _seats_with(USER, SEAT.c.user_id)
-    else:
-        fragment, source = _concat(*start, "}"), SEAT
-    rows = select(fragment.label("fragment")).select_from(source)
-    return _joined(rows, SEAT.c.group_id, GROUP, SEAT.c.user_id, spelling)
-
-
-def _joined(
-    rows: Select[Any], owner: Expression, table: Table, order: Expression, spelling: Spelling
-) -> Expression:
-    ordered = (
-        rows.where(
-            SEAT.c.organisation_id == table.c.organisation_id,
-            SEAT.c.connection_id == table.c.connection_id,
-            owner == table.c.id,
-            SEAT.c.valid_to.is_(None),
+    rows = _related(
+        USER,
+        SEAT.c.user_id,
+        select(
+            spelling.dashed(SEAT.c.group_id).label("value"),
+            spelling.quoted(GROUP.c.display_name).label("display"),
         )
-        .order_by(order)
-        .correlate(table)
-        .subquery()
+        .select_from(_seats_with(GROUP, SEAT.c.group_id))
+        .order_by(SEAT.c.group_id),
     )
-    return select(spelling.joined(ordered.c.fragment)).scalar_subquery()
+    fragment = _concat(
+        '{"value":"', rows.value, f'","$ref":"{BASE}/Groups/', rows.value, '","display":',
+        rows.display, ',"type":"direct"}',
+    )  # fmt: skip
+    return select(spelling.joined(fragment)).scalar_subquery()
+
+
+def _group_members(spelling: Spelling) -> Expression:
+    """The members of the group at hand: as JSON text, or packed where the database is slow."""
+    rows = _related(
+        GROUP,
+        SEAT.c.group_id,
+        select(spelling.plain(SEAT.c.user_id).label("value")).order_by(SEAT.c.user_id),
+    )
+    if spelling.packs:
+        return select(spelling.packed(rows.value)).scalar_subquery()
+    fragment = _concat(
+        '{"value":"', rows.value, f'","$ref":"{BASE}/Users/', rows.value, '","type":"User"}'
+    )
+    return select(spelling.joined(fragment)).scalar_subquery()
+
+
+def _named_members(spelling: Spelling) -> Expression:
+    """The members of the group at hand as JSON text, with their names."""
+    rows = _related(
+        GROUP,
+        SEAT.c.group_id,
+        select(
+            spelling.dashed(SEAT.c.user_id).label("value"),
+            spelling.quoted(USER.c.display_name).label("display"),
+        )
+        .select_from(_seats_with(USER, SEAT.c.user_id))
+        .order_by(SEAT.c.user_id),
+    )
+    fragment = _concat(
+        '{"value":"', rows.value, f'","$ref":"{BASE}/Users/', rows.value,
+        '","type":"User","display":', rows.display, "}",
+    )  # fmt: skip
+    return select(spelling.joined(fragment)).scalar_subquery()
+
+
+def _related(table: Table, owner: Expression, rows: Select[Any]) -> Any:
+    """Return the columns of a row's open seats, which are read in order and formed once."""
+    found = rows.where(
+        SEAT.c.organisation_id == table.c.organisation_id,
+        SEAT.c.connection_id == table.c.connection_id,
+        owner == table.c.id,
+        SEAT.c.valid_to.is_(None),
+    )
+    return found.correlate(table).subquery().c
 
 
 def _concat(*parts: str | Expression) -> Expression:

@@ -8,35 +8,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from scim2_models import InvalidCursorException
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Row,
-    Select,
-    Uuid,
-    and_,
-    bindparam,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import Row
 
 from gateway.domain.connections import Connection
 from gateway.domain.text import fold
-from gateway.scim.directory import directory
-from gateway.scim.filters import compile_filter, require_bounded, sort_expression
-from gateway.scim.places import CONNECTION, ORGANISATION
-from gateway.scim.rendering import Stored
-from gateway.scim.sql import Expression
-from gateway.storage import tables as t
+from gateway.scim.filters import require_bounded
+from gateway.scim.queries import (
+    LOOKUP_COLUMNS,
+    Shape,
+    count_query,
+    keys_query,
+    one_query,
+    page_query,
+)
+from gateway.scim.rendering import Stored, dashed
 from gateway.storage.unit_of_work import UnitOfWork
 
 LOOKUP = re.compile(r'\s*(userName|externalId|displayName)\s+eq\s+"([^"\\\0-\x1f]*)"\s*', re.I)
@@ -75,21 +64,6 @@ class Page:
     previous: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """All of a query that makes its statement differ; values are bound."""
-
-    kinds: tuple[str, ...]
-    database: str
-    filter: str | None = None
-    lookup: str | None = None
-    sort_by: str | None = None
-    descending: bool = False
-    seek: str = "first"
-    related: bool = True
-    named: bool = False
-
-
 def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     """Return one page of the connection's directory.
 
@@ -98,13 +72,13 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     shape, values = _shaped(uow, connection, query)
     backwards = shape.seek.startswith("before")
     size = query.count + 1 if query.by_cursor and query.count else query.count
-    statement = _statement(shape) if len(shape.kinds) == 1 else _keys_statement(shape)
+    statement = page_query(shape) if len(shape.kinds) == 1 else keys_query(shape)
     found = list(uow.all(statement, size=size, **values)) if query.count else []
     more = len(found) > query.count
     found = found[: query.count]
     if backwards:
         found.reverse()
-    total = _total(uow, shape, values, query, len(found))
+    total = _total(uow, shape, values, query, found)
     if len(shape.kinds) > 1:
         rows = _loaded(uow, connection, query, found)
     else:
@@ -130,7 +104,7 @@ def find_one(
     named: bool = False,
 ) -> Stored | None:
     """Return one live resource of the connection, or None."""
-    statement = _one_statement(kind, uow.connection.dialect.name, related, named)
+    statement = one_query(kind, uow.connection.dialect.name, related, named)
     row = uow.one(
         statement,
         organisation=uow.organisation_id,
@@ -140,12 +114,12 @@ def find_one(
     return None if row is None else _stored(kind, row)
 
 
-def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[_Shape, dict[str, Any]]:
+def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shape, dict[str, Any]]:
     values: dict[str, Any] = {
         "organisation": uow.organisation_id,
         "connection": connection.id,
     }
-    shape = _Shape(
+    shape = Shape(
         query.kinds,
         uow.connection.dialect.name,
         query.filter,
@@ -175,7 +149,7 @@ def _lookup(query: Query) -> tuple[str, str] | None:
     if match is None:
         return None
     name, value = match[1].lower(), match[2]
-    if (query.kinds[0], name) not in _LOOKUP_COLUMNS:
+    if (query.kinds[0], name) not in LOOKUP_COLUMNS:
         return None
     return name, value if name == "externalid" else fold(value)
 
@@ -196,7 +170,7 @@ def _seek(query: Query) -> tuple[str, dict[str, Any]]:
     return f"{way} {'value' if kind == 'instant' else kind}", bound
 
 
-def _position(way: str, shape: _Shape, row: Row[Any]) -> list[Any]:
+def _position(way: str, shape: Shape, row: Row[Any]) -> list[Any]:
     if shape.sort_by is None:
         return [way, "id", None, str(row.id)]
     if row.key is None:
@@ -206,26 +180,30 @@ def _position(way: str, shape: _Shape, row: Row[Any]) -> list[Any]:
     return [way, "value", row.key, str(row.id)]
 
 
-def _total(uow: UnitOfWork, shape: _Shape, values: dict[str, Any], query: Query, found: int) -> int:
+def _total(
+    uow: UnitOfWork, shape: Shape, values: dict[str, Any], query: Query, found: Sequence[Any]
+) -> int:
     """Count only where the page does not tell: a last page by index knows the total."""
     filtered = shape.filter is not None or shape.lookup is not None
-    if filtered and not query.by_cursor and 0 < found < query.count:
-        return query.start - 1 + found
-    if filtered and not query.by_cursor and query.start == 1 and found < query.count:
-        return found
+    if not filtered and found and len(shape.kinds) == 1:
+        return int(found[0].total or 0)
+    if filtered and not query.by_cursor and 0 < len(found) < query.count:
+        return query.start - 1 + len(found)
+    if filtered and not query.by_cursor and query.start == 1 and len(found) < query.count:
+        return len(found)
     bound = {k: v for k, v in values.items() if k in ("organisation", "connection", "wanted")}
-    counted = _count_statement(shape.kinds, shape.database, shape.filter, shape.lookup)
+    counted = count_query(shape.kinds, shape.database, shape.filter, shape.lookup)
     return int(uow.scalar(counted, **bound) or 0)
 
 
 def _stored(kind: str, row: Row[Any]) -> Stored:
     return Stored(
         kind,
-        row.id,
+        dashed(row.id),
         row.document,
         row.version,
-        row.created_at,
-        row.last_modified,
+        row.created,
+        row.modified,
         row.active,
         row.related,
     )
@@ -240,156 +218,3 @@ def _loaded(
         for key in keys
     )
     return [row for row in rows if row is not None]
-
-
-# -- statements -------------------------------------------------------------------
-
-_LOOKUP_COLUMNS: dict[tuple[str, str], ColumnElement[Any]] = {
-    ("User", "username"): t.directory_users.c.user_name_key,
-    ("User", "externalid"): t.directory_users.c.external_id,
-    ("Group", "displayname"): t.directory_groups.c.display_name_key,
-    ("Group", "externalid"): t.directory_groups.c.external_id,
-}
-_SIZE = bindparam("size", type_=Integer())
-_OFFSET = bindparam("offset", type_=Integer())
-_SEEK_ID = bindparam("seek_id", type_=Uuid())
-
-
-@lru_cache(maxsize=64)
-def _one_statement(kind: str, database: str, related: bool, named: bool) -> Select[Any]:  # noqa: FBT001
-    shape = _Shape((kind,), database, related=related, named=named)
-    return _columns(shape).where(*_live(kind), _table(kind).c.id == bindparam("id", type_=Uuid()))
-
-
-@lru_cache(maxsize=1024)
-def _statement(shape: _Shape) -> Select[Any]:
-    kind = shape.kinds[0]
-    table = _table(kind)
-    key = _sort_key(kind, shape)
-    statement = _columns(shape, key).where(*_conditions(kind, shape))
-    if shape.seek == "start":
-        statement = _from_start(statement, kind, shape)
-    else:
-        statement = statement.where(*_narrowed(shape, table.c.id, key))
-    return statement.order_by(*_order(shape, table.c.id, key)).limit(_SIZE)
-
-
-@lru_cache(maxsize=64)
-def _keys_statement(shape: _Shape) -> Select[Any]:
-    """Type, id and sort value of rows of several types, as one collection."""
-    parts = [
-        select(
-            literal(kind).label("kind"),
-            _table(kind).c.id,
-            _column(_sort_key(kind, shape)).label("key"),
-        ).where(*_conditions(kind, shape))
-        for kind in shape.kinds
-    ]
-    every = union_all(*parts).subquery()
-    key = every.c.key if shape.sort_by else None
-    statement = select(every).where(*_narrowed(shape, every.c.id, key))
-    if shape.seek == "start":
-        statement = statement.offset(_OFFSET)
-    return statement.order_by(*_order(shape, every.c.id, key)).limit(_SIZE)
-
-
-@lru_cache(maxsize=256)
-def _count_statement(
-    kinds: tuple[str, ...], database: str, condition: str | None, lookup: str | None
-) -> Select[Any]:
-    shape = _Shape(kinds, database, condition, lookup)
-    if condition is None and lookup is None:
-        c = t.directory_counts.c
-        columns = {"User": c.users, "Group": c.groups}
-        counted: Expression = sum((columns[kind] for kind in kinds[1:]), columns[kinds[0]])
-        return select(counted).where(
-            c.organisation_id == ORGANISATION, c.connection_id == CONNECTION
-        )
-    parts = [
-        select(func.count()).select_from(_table(kind)).where(*_conditions(kind, shape))
-        for kind in kinds
-    ]
-    whole: Expression = parts[0].scalar_subquery()
-    for part in parts[1:]:
-        whole = whole + part.scalar_subquery()
-    return select(whole)
-
-
-def _columns(shape: _Shape, key: Expression | None = None) -> Select[Any]:
-    kind = shape.kinds[0]
-    c = _table(kind).c
-    found = directory(kind, shape.database)
-    return select(
-        c.id,
-        c.document,
-        c.version,
-        c.created_at,
-        c.last_modified,
-        (c.active if kind == "User" else null()).label("active"),
-        (found.related[shape.named] if shape.related else null()).label("related"),
-        _column(key).label("key"),
-    )
-
-
-def _column(key: Expression | None) -> Expression:
-    return null() if key is None else key
-
-
-def _table(kind: str) -> Any:
-    return t.directory_users if kind == "User" else t.directory_groups
-
-
-def _live(kind: str) -> tuple[Expression, ...]:
-    c = _table(kind).c
-    return (
-        c.organisation_id == ORGANISATION,
-        c.connection_id == CONNECTION,
-        c.deleted_at.is_(None),
-    )
-
-
-def _conditions(kind: str, shape: _Shape) -> tuple[Expression, ...]:
-    live = _live(kind)
-    if shape.lookup is not None:
-        return (*live, _LOOKUP_COLUMNS[kind, shape.lookup] == bindparam("wanted"))
-    if shape.filter is not None:
-        return (*live, compile_filter(kind, shape.database, shape.filter, shape.kinds))
-    return live
-
-
-def _sort_key(kind: str, shape: _Shape) -> Expression | None:
-    if shape.sort_by is None:
-        return None
-    return sort_expression(kind, shape.database, shape.sort_by, shape.kinds)
-
-
-def _from_start(statement: Select[Any], kind: str, shape: _Shape) -> Select[Any]:
-    """Skip to a deep start by its key, which an index alone finds, and read on from there."""
-    if shape.sort_by or shape.filter or shape.lookup:
-        return statement.offset(_OFFSET)
-    table = _table(kind)
-    first = select(table.c.id).where(*_live(kind)).order_by(table.c.id).offset(_OFFSET).limit(1)
-    return statement.where(table.c.id >= first.correlate(None).scalar_subquery())
-
-
-def _order(shape: _Shape, row_id: Expression, key: Expression | None) -> list[Expression]:
-    columns = [row_id] if key is None else [key.is_(None), key, row_id]
-    if shape.descending != shape.seek.startswith("before"):
-        return [column.desc() for column in columns]
-    return [column.asc() for column in columns]
-
-
-def _narrowed(shape: _Shape, row_id: Expression, key: Expression | None) -> tuple[Expression, ...]:
-    """Only rows beyond the cursor's position, in the direction of reading."""
-    if shape.seek in ("first", "start"):
-        return ()
-    up = shape.descending == shape.seek.startswith("before")
-    beyond_id = row_id > _SEEK_ID if up else row_id < _SEEK_ID
-    if shape.seek.endswith("id") or key is None:
-        return (beyond_id,)
-    if shape.seek.endswith("none"):
-        beyond = and_(key.is_(None), beyond_id)
-        return (beyond if up else or_(key.is_not(None), beyond),)
-    sought = bindparam("seek_key", type_=key.type)
-    beyond = or_(key > sought if up else key < sought, and_(key == sought, beyond_id))
-    return (or_(beyond, key.is_(None)) if up else beyond,)

@@ -5,30 +5,33 @@ A document is a JSON object's text; id, state, groups or members and meta are te
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 BASE = "\x01"
 """Stands for the connection's base URL in fragments that the database composes."""
 
+DIGITS = 32
+"""Digits of an id without its dashes."""
+
 LIST = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":'
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A row of the directory as a resource needs it.
+    """A row of the directory as a resource needs it, all of it text already.
 
-    `related` holds the fragments of the user's groups or the group's members, None where
-    they were not read; `active` is None for groups.
+    `related` holds the fragments of the user's groups or the group's members, or the members'
+    ids packed in 32 digits each; it is None where there are none or they were not read.
+    `active` is None for groups.
     """
 
     kind: str
-    id: UUID
+    id: str
     document: str
     version: int
-    created_at: datetime
-    last_modified: datetime
+    created: str
+    modified: str
     active: bool | None = None
     related: str | None = None
 
@@ -41,32 +44,38 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
-def instant(moment: datetime) -> str:
-    """Return an instant with its microseconds, so that windows of lastModified miss nothing."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
-def location(base: str, kind: str, resource_id: UUID) -> str:
+def location(base: str, kind: str, resource_id: UUID | str) -> str:
     """Return a resource's URL."""
     return f"{base}/{kind}s/{resource_id}"
 
 
 def resource(stored: Stored, base: str) -> str:
     """Return the JSON text of a resource."""
-    row_id = str(stored.id)
-    parts = [stored.document[:-1], f',"id":"{row_id}"']
+    kind, row_id = stored.kind, stored.id
+    active = related = ""
     if stored.active is not None:
-        parts.append(',"active":true' if stored.active else ',"active":false')
+        active = ',"active":true' if stored.active else ',"active":false'
     if stored.related:
-        related = stored.related.replace(BASE, base)
-        parts.append(f',"{RELATED[stored.kind]}":[{related}]')
-    tag = f'W/\\"{stored.version}\\"'
-    parts.append(
-        f',"meta":{{"resourceType":"{stored.kind}","created":"{instant(stored.created_at)}",'
-        f'"lastModified":"{instant(stored.last_modified)}",'
-        f'"location":"{base}/{stored.kind}s/{row_id}","version":"{tag}"}}}}'
+        related = f',"{RELATED[kind]}":[{_entries(stored.related, base)}]'
+    return (
+        f'{stored.document[:-1]},"id":"{row_id}"{active}{related},"meta":{{"resourceType":"{kind}",'
+        f'"created":"{stored.created}","lastModified":"{stored.modified}",'
+        f'"location":"{base}/{kind}s/{row_id}","version":"W/\\"{stored.version}\\""}}}}'
     )
-    return "".join(parts)
+
+
+def dashed(plain: str) -> str:
+    """Return an id in its usual form; one of 32 digits gets its dashes."""
+    if len(plain) != DIGITS:
+        return plain
+    return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
+
+
+def _entries(related: str, base: str) -> str:
+    if related[0] == "{":
+        return related.replace(BASE, base)
+    ids = (dashed(related[at : at + DIGITS]) for at in range(0, len(related), DIGITS))
+    return ",".join(f'{{"value":"{x}","$ref":"{base}/Users/{x}","type":"User"}}' for x in ids)
 
 
 def listing(texts: Iterable[str], total: int | None, **paging: Any) -> str:

@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, String, Text, cast, func, literal, literal_column
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    String,
+    Text,
+    cast,
+    func,
+    literal,
+    literal_column,
+    type_coerce,
+)
 
 Expression = ColumnElement[Any]
 LAST_CODE_POINT = 0x10FFFF
@@ -14,7 +24,9 @@ LAST_CODE_POINT = 0x10FFFF
 class Spelling:
     """How one database reads JSON, compares text and composes fragments.
 
-    Every text expression compares by code point, as Python does.
+    Every text expression compares by code point, as Python does. `plain` is an id as the
+    database has it, `dashed` in its usual form, which SQLite forms more slowly than Python
+    (`packs`); `spelled` is an instant as resources show it.
     """
 
     name: str
@@ -26,7 +38,11 @@ class Spelling:
     dashed: Callable[[Expression], Expression]
     quoted: Callable[[Expression], Expression]
     joined: Callable[[Expression], Expression]
+    packed: Callable[[Expression], Expression]
     scalar: Callable[[Expression], Expression]
+    plain: Callable[[Expression], Expression]
+    spelled: Callable[[Expression], Expression]
+    packs: bool
 
 
 def _sqlite_path(keys: tuple[str, ...]) -> str:
@@ -56,7 +72,11 @@ SQLITE = Spelling(
     dashed=_sqlite_dashed,
     quoted=lambda text: func.json_quote(text, type_=String()),
     joined=lambda fragment: func.group_concat(fragment, ",", type_=String()),
+    packed=lambda text: func.group_concat(text, "", type_=String()),
     scalar=lambda entry: cast(entry, String),
+    plain=lambda column: type_coerce(column, String),
+    spelled=lambda column: type_coerce(column, String),
+    packs=True,
 )
 
 
@@ -76,7 +96,13 @@ POSTGRESQL = Spelling(
     dashed=lambda column: cast(column, Text),
     quoted=lambda text: cast(func.to_json(cast(text, Text)), Text),
     joined=lambda fragment: func.string_agg(fragment, literal(",", Text), type_=Text()),
+    packed=lambda text: func.string_agg(text, literal("", Text), type_=Text()),
     scalar=lambda entry: entry.op("#>>")(literal_column("'{}'")).collate("C"),
+    plain=lambda column: cast(column, Text),
+    spelled=lambda column: func.to_char(
+        func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=Text()
+    ),
+    packs=False,
 )
 
 SPELLINGS = {each.name: each for each in (SQLITE, POSTGRESQL)}

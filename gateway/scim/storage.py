@@ -6,7 +6,7 @@ It holds our SQL to that library's contract; the wire is served without building
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from scim2_models import (
@@ -29,10 +29,12 @@ from gateway.scim.changes import Change, Conditions, perform
 from gateway.scim.memberships import Named, named
 from gateway.scim.pages import Query, find_one, find_page
 from gateway.scim.places import parsed_id
-from gateway.scim.rendering import BASE, Stored, resource
+from gateway.scim.rendering import Stored, resource
 from gateway.storage.unit_of_work import UnitOfWork
 
 EVERYTHING = 2**31 - 1
+HERE = "here:"
+"""Stands for the base URL, which a storage does not know."""
 
 
 @dataclass
@@ -154,8 +156,9 @@ def _named(members: list[Any]) -> Named:
 
 def _model(stored: Stored) -> Resource[Any]:
     """Return a stored resource as a model; references are relative, a location it has none."""
-    relative = replace(stored, related=(stored.related or "").replace(f"{BASE}/", ""))
-    said = json.loads(resource(relative, ""))
+    said = json.loads(resource(stored, HERE))
+    for entry in (*said.get("groups", ()), *said.get("members", ())):
+        entry["$ref"] = entry["$ref"].removeprefix(f"{HERE}/")
     del said["meta"]["location"]
     model: type[Resource[Any]] = SCHEMAS[stored.kind].model
     return model.model_validate(said, scim_ctx=Context.DEFAULT)

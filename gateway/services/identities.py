@@ -5,6 +5,7 @@ becomes a new member where the connection makes them and the domain is proved. E
 account here may prove it.
 """
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import DeactivatedBy, MemberState
 from gateway.domain.signin import AssertedIdentity, Landing, Link
 from gateway.domain.text import fold
-from gateway.services import domains, people
+from gateway.services import access, domains, people
 from gateway.services.sso_connections import Rules
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -25,7 +26,26 @@ TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 
 def land(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity) -> Landing:
-    """Return whom the asserted identity reaches; nothing is written."""
+    """Return whom the asserted identity reaches; nothing is written.
+
+    Nobody is reached whose role is above those who decided whom the connection trusts.
+    """
+    landing = _land(uow, rules, asserted)
+    if landing.member_id is None or landing.refusal is not None:
+        return landing
+    if outranks(uow, rules, uow.load(t.members, landing.member_id)):
+        return replace(landing, refusal="connection_unapproved")
+    return landing
+
+
+def outranks(uow: UnitOfWork, rules: Rules, member: Any) -> bool:
+    """Whether a member's role is above those who decided whom the connection trusts."""
+    role_id = member.effective_role_id
+    role = next((role for role in access.roles_at(uow) if role.id == role_id), None)
+    return role is not None and role.rank > rules.trust_rank
+
+
+def _land(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity) -> Landing:
     if asserted.subject_format == TRANSIENT:
         return Landing(refusal="subject_transient")
     identity = _known(uow, asserted)

@@ -111,13 +111,13 @@ def complete(
         return sign_in_tests.finish(uow, rules, attempt, asserted, landing, trace)
     if landing.proposed:
         return _proposed(uow, attempt, asserted, landing, trace)
-    if landing.refusal is not None:
-        return _refused(uow, attempt, SignInFailed(landing.refusal), trace, landing)
     try:
         with uow.savepoint():
             reached = _reach(uow, rules, asserted, landing)
     except SeatLimitReached:
         return _refused(uow, attempt, SignInFailed("seat_limit_reached"), trace, landing)
+    except SignInFailed as error:
+        return _refused(uow, attempt, error, trace, landing)
     if reached.member.state != MemberState.ACTIVE:
         return _refused(uow, attempt, SignInFailed("waitlisted"), trace, landing)
     return _signed_in(uow, attempt, asserted, reached)
@@ -164,7 +164,11 @@ def _reach(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity, landing: L
     """Return the member, whom a first sign-in may make, linked and with this sign-in's groups.
 
     :raises SeatLimitReached: no seat for a newcomer; nothing of them is kept.
+    :raises SignInFailed: it reaches nobody, or the groups give more than the connection is
+        trusted with.
     """
+    if landing.refusal is not None:
+        raise SignInFailed(landing.refusal)
     if landing.member_id is None:
         member = _join(uow, rules, asserted, landing)
     else:
@@ -175,6 +179,8 @@ def _reach(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity, landing: L
     if member.managed_by == rules.id and member.state == MemberState.ACTIVE:
         asserted_groups.follow(uow, rules.id, member.id, asserted.groups)
         member = uow.load(t.members, member.id)
+        if identities.outranks(uow, rules, member):
+            raise SignInFailed("connection_unapproved")
     return _Reached(member, identity_id)
 
 

@@ -37,6 +37,7 @@ class Rules:
     subject_match: str
     directory_id: UUID | None
     enforced: bool
+    trust_rank: int
 
 
 def by_slug(database: Connection, vault: Vault, protocol: str, slug: str) -> SSOConnection | None:
@@ -174,6 +175,7 @@ _RULES = (
         t.sso_connections.c.subject_match,
         t.sso_connections.c.directory_id,
         t.sso_connections.c.enforced,
+        t.sso_connections.c.trust_rank,
     )
     .join_from(
         t.sso_connections,

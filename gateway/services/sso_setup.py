@@ -15,6 +15,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.sso_presets import PRESETS
 from gateway.domain.sso_states import SSOState, require_transition
 from gateway.services import (
+    acting,
     attempts,
     break_glass,
     certificates,
@@ -34,6 +35,9 @@ SLUG_BYTES = 24
 
 RULES = ("issuer", "jit", "subject_claim", "subject_match", "directory_id", "metadata_url")
 """What lies beside the protocol's settings."""
+
+UNBOUNDED_RANK = 1_000
+"""Rank of the operator's and the product's own settings: above every role."""
 
 MATCHES = ("external_id", "user_name")
 NULLABLE = frozenset({"subject_claim", "directory_id", "metadata_url", "bot_scope"})
@@ -92,6 +96,7 @@ def create(uow: UnitOfWork, protocol: str, name: str, preset: str, **wish: Any) 
         refresh_error=None,
         tested_at=None,
         owner_proved_at=None,
+        trust_rank=_own_rank(uow),
     )
     uow.terms_changed()
     target = _target(connection_id, name)
@@ -118,7 +123,7 @@ def update(uow: UnitOfWork, connection_id: UUID, **wish: Any) -> None:
     rules = {name: wish.pop(name) for name in RULES if name in wish}
     if isinstance(wish.get("attributes"), Mapping):
         wish["attributes"] = {**row.settings.get("attributes", {}), **wish["attributes"]}
-    settings = sso_settings.complete(row.protocol, {**row.settings, **wish})
+    settings = sso_settings.complete(row.protocol, wish, row.settings)
     _require_rules(uow, rules)
     _change_own(uow, row, own)
     changed = {name: value for name, value in rules.items() if getattr(row, name) != value}
@@ -128,14 +133,42 @@ def update(uow: UnitOfWork, connection_id: UUID, **wish: Any) -> None:
         changed["client_secret"] = _sealed(uow, connection_id, secret)
     if changed.keys() & {"issuer", "settings", "client_secret"}:
         changed |= {"tested_at": None, "owner_proved_at": None}
+    if changed or added:
+        changed["trust_rank"] = min(row.trust_rank, _own_rank(uow))
     if changed:
         uow.update(t.sso_connections, {"id": connection_id}, **changed)
         uow.terms_changed()
-        told = sorted(changed.keys() - {"tested_at", "owner_proved_at"})
+        told = sorted(changed.keys() - {"tested_at", "owner_proved_at", "trust_rank"})
         target = _target(connection_id, row.name)
         uow.record(Fact("connection.updated", (target,), after={"changed": told}))
     for text in added:
         certificates.add(uow, connection_id, text)
+
+
+def add_certificate(uow: UnitOfWork, connection_id: UUID, text: str) -> None:
+    """Stage one more certificate of the provider, by the author's rank."""
+    update(uow, connection_id, certificates=[text])
+
+
+def approve(uow: UnitOfWork, connection_id: UUID) -> None:
+    """Let people up to the author's own role sign in with the settings as they are now.
+
+    Whoever sets whom a connection trusts could otherwise sign in as somebody stronger.
+    """
+    row = load(uow, connection_id)
+    own = _own_rank(uow)
+    if own <= row.trust_rank:
+        return
+    uow.update(t.sso_connections, {"id": connection_id}, trust_rank=own)
+    target = _target(connection_id, row.name)
+    uow.record(
+        Fact(
+            "sso.approved",
+            (target,),
+            before={"rank": row.trust_rank},
+            after={"rank": own},
+        )
+    )
 
 
 def begin_test(uow: UnitOfWork, connection_id: UUID) -> Issued:
@@ -244,6 +277,11 @@ def set_enforced(uow: UnitOfWork, connection_id: UUID, *, enforced: bool) -> Non
 
 
 # -- inside ------------------------------------------------------------------------
+
+
+def _own_rank(uow: UnitOfWork) -> int:
+    author = acting.author(uow)
+    return UNBOUNDED_RANK if author is None else author.role.rank
 
 
 def _require_enforceable(uow: UnitOfWork, row: Record) -> None:

@@ -70,7 +70,13 @@ def from_npm(folder: Path, packages: Sequence[str]) -> None:
 def from_debian(folder: Path, packages: Sequence[str]) -> None:
     """Unpack Debian's packages without installing them."""
     (folder / "packages").mkdir()
-    _run(["apt-get", "-qq", "download", *packages], folder / "packages")
+    download = ["apt-get", "-qq", "download", *packages]
+    try:
+        _run(download, folder / "packages")
+    except Unavailable:
+        # A fresh machine has no lists of packages yet.
+        _run(["apt-get", "-qq", "update"], folder)
+        _run(download, folder / "packages")
     for package in sorted((folder / "packages").glob("*.deb")):
         _run(["dpkg", "-x", str(package), "."], folder)
 
@@ -104,7 +110,9 @@ def libraries(name: str) -> dict[str, str]:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(  # noqa: S603 - the shelves' own commands
+            command, cwd=folder, capture_output=True, text=True, timeout=600
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{command[0]}: {error}") from None
     if done.returncode:

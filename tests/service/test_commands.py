@@ -188,3 +188,22 @@ def test_the_audit_verifies_until_somebody_touches_it(
 
 def test_migrating_a_current_schema_says_so(gateway: Gateway) -> None:
     assert gateway("migrate").out == "The schema was current already.\n"
+
+
+def test_a_member_is_added_by_hand_and_may_succeed_the_owner(gateway: Gateway) -> None:
+    gateway(*CREATE, "--add-on", "enterprise")
+    added = gateway(
+        "member", "add", "--organisation", "globex", "--email", "sara@globex.test",
+        "--name", "Sara", "--role", "admin", "--json",
+    )  # fmt: skip
+    assert added.json["role"] == "admin"
+    again = gateway(
+        "member", "add", "--organisation", "globex", "--email", "sara@globex.test",
+        "--name", "Sara", "--role", "admin",
+    )  # fmt: skip
+    assert (again.status, again.out) == (1, "")
+    said = gateway(
+        "member", "explain", "sara@globex.test", "--organisation", "globex",
+        "--action", "members.read", "--json",
+    )  # fmt: skip
+    assert said.json["decision"] is True

@@ -269,6 +269,6 @@ def test_a_key_is_found_by_its_index(work: Work) -> None:
             database.exec_driver_sql("SET enable_seqscan = off")
             plan = database.exec_driver_sql(f"EXPLAIN {said}", given).all()
         else:
-            order = tuple(given[name] for name in said.positiontup)
+            order = tuple(given[name] for name in said.positiontup or ())
             plan = database.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", order).all()
     assert "uq_api_keys_hash" in repr(plan)

@@ -6,19 +6,28 @@ from uuid import UUID
 
 from gateway.api import ENDPOINTS
 from gateway.api.endpoint import Endpoint
+from gateway.domain.events import Fact, Target
+from gateway.domain.signin import AssertedIdentity, Link, Trace
 from gateway.services import (
+    certificates,
     chatbots,
     conversations,
     domains,
+    identities,
     keys,
     mapping,
     scim_clients,
     scim_tokens,
+    session_openings,
+    sso_setup,
     teams,
+    traces,
 )
+from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.factories import OPERATOR, House, provision, provision_group
 from tests.service.api.callers import role_id
+from tests.service.signin.lodge import certificate
 
 Things = dict[str, UUID]
 """Name of a path's id → a thing of the organisation."""
@@ -52,9 +61,54 @@ def things(work: Work, house: House) -> Things:
             "conversation": conversations.create(uow, bot, "Hello"),
             "domain": domains.claim(uow, f"{bot.hex}.test"),
             "key": keys.create(uow, "Key", ["org.read"], role_id=role).id,
+            **sign_on(uow, house, user.member_id or UUID(int=0)),
         }
 
     return work.run(house.organisation_id, OPERATOR, furnish)
+
+
+def sign_on(uow: UnitOfWork, house: House, member_id: UUID) -> Things:
+    """Make sign-on connections, and what a sign-in through one leaves."""
+    saml = sso_setup.create(
+        uow,
+        "saml",
+        "Okta",
+        "okta",
+        issuer="https://idp.test",
+        sso_url="https://idp.test/sso",
+        certificates=[certificate()],
+    )
+    oidc = sso_setup.create(uow, "oidc", "Ping", "ping")
+    asserted = AssertedIdentity(connection_id=saml, issuer="https://idp.test", subject="ann")
+    member = uow.load(t.members, member_id)
+    identity = identities.link(uow, asserted, member, Link.SCIM)
+    opened = session_openings.open_by_provider(
+        uow,
+        session_openings.ByProvider(
+            connection_id=saml,
+            identity_id=identity,
+            person_id=member.person_id,
+            member=member,
+            name_id="ann",
+            session_index=None,
+            proved_at=uow.now,
+            ends_at=None,
+        ),
+    )
+    uow.record(
+        Fact("signin.succeeded", (Target("member", str(member_id)),), after={"method": "saml"})
+    )
+    return {
+        "saml_connection": saml,
+        "oidc_connection": oidc,
+        "identity": identity,
+        "session": opened.id,
+        "saml_trace": traces.keep(uow, saml, Trace()),
+        "oidc_trace": traces.keep(uow, oidc, Trace()),
+        "certificate": certificates.add(uow, saml, certificate("next")),
+        "passkey": uow.new_id(),
+        "owner": house.owner_id,
+    }
 
 
 BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
@@ -92,6 +146,18 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     },
     "Assignment": lambda x: {"member_id": str(x["successor"])},
     "Claim": lambda _: {"name": "claimed.test"},
+    "NewSAMLConnection": lambda _: {"name": "Entra", "preset": "entra"},
+    "SAMLChange": lambda _: {"name": "Renamed"},
+    "NewCertificate": lambda _: {"certificate": certificate()},
+    "NewOIDCConnection": lambda _: {"name": "Entra", "preset": "entra"},
+    "OIDCChange": lambda _: {"name": "Renamed"},
+    "Enforcement": lambda _: {"enforced": False},
+    "NewGroup": lambda _: {"value": "Support"},
+    "SignInPolicyChange": lambda _: {"session_hours": 8},
+    "Appointment": lambda x: {"member_id": str(x["owner"])},
+    "NewPassword": lambda _: {"password": "correct horse battery"},
+    "Confirmation": lambda _: {"code": "000000"},
+    "NewPasskey": lambda _: {"token": "x", "name": "Key", "answer": {}},
     "NewKey": lambda x: {
         "name": "Another",
         "scopes": ["apikeys.manage"],
@@ -106,6 +172,7 @@ QUERIES: dict[str, Callable[[Things], dict[str, str]]] = {
     "groups.listing": lambda x: {"connection": str(x["connection"])},
     "mapping_rules.listing": lambda x: {"connection": str(x["connection"])},
     "audit.listing": lambda x: {"target": str(x["member"])},
+    "sign_in_rules.login_history": lambda x: {"member": str(x["member"])},
 }
 """Operation → parameters that name things."""
 

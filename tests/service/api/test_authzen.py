@@ -77,6 +77,11 @@ def post(caller: Caller, path: str, body: Any) -> TestResponse:
         return client.post(path, json=body, headers=headers)
 
 
+def answered(caller: Caller, path: str, body: Any) -> Any:
+    """Return the body of an answer."""
+    return post(caller, path, body).json
+
+
 def ask(caller: Caller, asked: Mapping[str, Any]) -> Any:
     answer = post(caller, PATH, asked)
     assert answer.status_code == 200, answer.text
@@ -193,7 +198,7 @@ def test_what_cannot_be_understood_is_400(
     answer = post(owner, PATH, asked)
     known_false = broken == {"resource": {"type": "organisation", "id": "x"}}
     assert answer.status_code == (200 if known_false else 400)
-    assert known_false or answer.json["code"] == "invalid_request"
+    assert known_false or "invalid_request" in answer.text
 
 
 def test_only_keys_with_the_scope_may_ask(
@@ -216,10 +221,10 @@ def test_several_questions_share_what_they_have_in_common(
             {"action": {"name": "conversations.read"}},
         ],
     }
-    answer = post(owner, "/access/v1/evaluations", many).json
+    answer = answered(owner, "/access/v1/evaluations", many)
     assert [each["decision"] for each in answer["evaluations"]] == [True, False, True]
     many["options"] = {"evaluations_semantic": "deny_on_first_deny"}
-    answer = post(owner, "/access/v1/evaluations", many).json
+    answer = answered(owner, "/access/v1/evaluations", many)
     assert [each["decision"] for each in answer["evaluations"]] == [True, False]
 
 
@@ -231,7 +236,7 @@ def test_searches_find_what_single_questions_allow(
         "action": {"name": "integrations.write"},
         "resource": {"type": "chatbot", "id": str(bots[1])},
     }
-    found = post(owner, "/access/v1/search/subject", who).json
+    found = answered(owner, "/access/v1/search/subject", who)
     assert {each["id"] for each in found["results"]} == {
         str(acme.owner_id),
         str(acme.successor_id),
@@ -241,13 +246,13 @@ def test_searches_find_what_single_questions_allow(
         "action": {"name": "analytics.read"},
         "resource": {"type": "chatbot"},
     }
-    found = post(owner, "/access/v1/search/resource", where).json
+    found = answered(owner, "/access/v1/search/resource", where)
     assert found["results"] == [{"type": "chatbot", "id": str(bots[0])}]
     what = {
         "subject": {"type": "member", "id": str(mia)},
         "resource": {"type": "chatbot", "id": str(bots[0])},
     }
-    found = post(owner, "/access/v1/search/action", what).json
+    found = answered(owner, "/access/v1/search/action", what)
     names = {each["name"] for each in found["results"]}
     assert {"chatbot.read", "analytics.read", "conversations.read"} <= names
     assert not names & {"conversations.write", "chatbot.delete", "broadcasts.read"}
@@ -262,7 +267,7 @@ def test_a_search_goes_on_where_its_page_ended(owner: Caller, acme: House) -> No
     }
     seen: list[str] = []
     for _ in range(5):
-        page = post(owner, "/access/v1/search/subject", who).json
+        page = answered(owner, "/access/v1/search/subject", who)
         seen += [each["id"] for each in page["results"]]
         if not page["page"]["next_token"]:
             break
@@ -271,6 +276,6 @@ def test_a_search_goes_on_where_its_page_ended(owner: Caller, acme: House) -> No
 
 
 def test_the_configuration_names_the_endpoints(stranger: Caller) -> None:
-    said = stranger.gateway.test_client().get(authzen.WELL_KNOWN).json
+    said: Any = stranger.gateway.test_client().get(authzen.WELL_KNOWN).json
     assert said["access_evaluation_endpoint"].endswith(PATH)
     assert said["policy_decision_point"] == "http://localhost"

@@ -13,7 +13,8 @@ from tests.service.api.callers import Caller
 from tests.service.api.examples import Things, body_of, path_of, query_of, things
 from tests.service.api.test_forms import problem
 
-GUARDED = [each for each in ENDPOINTS if each.allow.atom]
+GUARDED = [each for each in ENDPOINTS if each.allow.atom and not each.allow.fresh]
+FRESH = [each for each in ENDPOINTS if each.allow.fresh]
 ATOMS = sorted({str(each.allow.atom) for each in GUARDED})
 FIVE_ROLES = ("owner", "admin", "developer", "billing", "viewer")
 
@@ -49,6 +50,13 @@ def test_a_key_opens_an_endpoint_by_its_atom_alone(
         if shut.status_code != 403 or opened.status_code in (401, 403):
             wrong[endpoint.operation] = (shut.status, opened.status)
     assert wrong == {}
+
+
+def test_what_needs_a_person_present_no_key_does(owner: Caller, ours: Things) -> None:
+    assert FRESH
+    for endpoint in FRESH:
+        answer = owner.call(endpoint.method, path_of(endpoint, ours), body_of(endpoint, ours))
+        problem(answer, 403, "step_up_required")
 
 
 @pytest.mark.parametrize("role", FIVE_ROLES)

@@ -40,7 +40,7 @@ def test_a_person_signs_in_and_out(browser: Browser, globex: Lodge) -> None:
     asked = browser.get("/logout")
     assert browser.session, "a link alone signs nobody out"
     assert "Signed out" in says(browser.submit(asked))
-    assert browser.session is None
+    assert not browser.session
     assert browser.get("/").headers["Location"] == "/login"
 
 

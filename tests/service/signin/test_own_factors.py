@@ -1,6 +1,7 @@
 """Accounts of people's own: passwords, codes, mailed links; nobody learns who has one."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pyotp
@@ -144,9 +145,7 @@ def test_an_authenticators_code_is_asked_for_and_taken_once(
     assert isinstance(again, CodeNeeded)
     for token in (again.token, step.token, "unknown"):
         with pytest.raises(SignInFailed):
-            acme.person(
-                lambda here, token=token: own_signin.with_code(here, token, code, replaces=None)
-            )
+            acme.person(partial(own_signin.with_code, token=token, code=code, replaces=None))
 
 
 def test_the_secret_is_kept_sealed(acme: Lodge, owner: UUID) -> None:

@@ -64,9 +64,14 @@ def test_a_hostile_message_is_refused(name: str) -> None:
 def test_a_hostile_message_costs_less_than_a_tenth_of_a_second(name: str) -> None:
     message = ATTACKS[name](scene())
     refuses(message, CODES.get(name, "malformed"))
-    started = time.process_time()
+    # The least of three: a collection of the whole test run's garbage is not the message's cost.
+    assert min(_cpu(message) for _ in range(3)) < CPU_LIMIT
+
+
+def _cpu(message: bytes) -> float:
+    started = time.thread_time()
     verdict(message)
-    assert time.process_time() - started < CPU_LIMIT
+    return time.thread_time() - started
 
 
 @pytest.mark.parametrize("name", sorted(ATTACKS))

@@ -115,8 +115,9 @@ def test_only_true_and_false_are_booleans_in_any_letter_case(okta: IdP) -> None:
     for value, expected in (("FALSE", False), ("true", True), ("False", False), (True, True)):
         changed = okta.patch(place, {"op": "replace", "path": "active", "value": value})
         assert resource(changed)["active"] is expected
-    for value in ("maybe", "yes", "1", 1, 0, [], {}):
-        changed = okta.patch(place, {"op": "replace", "path": "active", "value": value})
+    wrongs: tuple[object, ...] = ("maybe", "yes", "1", 1, 0, [], {})
+    for wrong in wrongs:
+        changed = okta.patch(place, {"op": "replace", "path": "active", "value": wrong})
         assert refusal(changed) == (400, "invalidValue")
 
 

@@ -204,7 +204,7 @@ def test_a_search_by_post_answers_as_the_query_does(okta: IdP) -> None:
         "count": 1,
     }
     searched = resource(okta.send("POST", "/Users/.search", body))
-    query = f"filter={quote(body['filter'])}&sortBy=userName&sortOrder=descending"  # type: ignore[arg-type]
+    query = f"filter={quote(str(body['filter']))}&sortBy=userName&sortOrder=descending"
     assert searched == found(okta, f"{query}&attributes=userName,title&startIndex=1&count=1")
     assert names(searched) == ["carol"]
 
