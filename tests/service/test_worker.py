@@ -158,9 +158,9 @@ def test_access_that_time_ended_is_recorded_within_a_minute(
     worker.record_ends()
     with work.read(acme) as uow:
         row = uow.load(t.members, member)
-        told = uow.all(
-            uow.own(t.outbox, t.outbox.c.payload).where(t.outbox.c.type == "access.changed")
-        )
+        o = t.outbox.c
+        changed = uow.own(t.outbox, o.payload).where(o.type == "access.changed")
+        told = uow.all(changed.order_by(o.created_at, o.position))
     assert row.effective_role_id is None
     assert told[-1].payload["data"]["member"] == str(member)
     assert timedelta(minutes=1) > EXPIRY_EVERY

@@ -53,7 +53,6 @@ def test_another_schema_is_not_ready(client: FlaskClient, work: Work) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        pytest.param("GET", "/", 404, "not_found", id="the-root-is-nothing-yet"),
         pytest.param("GET", "/nothing/here", 404, "not_found", id="an-unknown-path"),
         pytest.param("DELETE", "/healthz", 405, "method_not_allowed", id="a-wrong-method"),
         pytest.param("GET", "/api/v1/nothing", 404, "not_found", id="an-unknown-path-of-the-api"),
