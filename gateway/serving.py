@@ -27,6 +27,9 @@ BACKLOG = 1024
 POLL = 0.2
 """Seconds until a process notices that it should stop."""
 
+SETTLED = 0.5
+"""Seconds without a byte after which a connection counts as idle when the server stops."""
+
 EARLY = 2.0
 """A process that ends itself with an error so many seconds after its start cannot start."""
 
@@ -193,7 +196,9 @@ def _drain(server: Any, sockets: dict[int, Any], grace: float) -> None:
         # What a client has sent already is read before its connection counts as idle.
         server.asyncore.loop(timeout=0.02, use_poll=True, map=sockets, count=1)
         for channel in list(server.active_channels.values()):
-            if not (channel.requests or channel.request or channel.total_outbufs_len):
+            busy = channel.requests or channel.request or channel.total_outbufs_len
+            # Who has just connected is about to ask: its first bytes may still be on the way.
+            if not busy and time.time() - channel.last_activity > SETTLED:
                 channel.will_close = True
     if server.active_channels:
         _log.warning("requests were cut off", connections=len(server.active_channels))
