@@ -73,6 +73,19 @@ class MemberFacts:
     managed_by: UUID | None
 
 
+def service_holder(key_id: UUID) -> MemberFacts:
+    """Return what stands for a key of the organisation itself: nobody's, on every chatbot."""
+    return MemberFacts(
+        id=key_id,
+        state=MemberState.ACTIVE,
+        admin_hold=False,
+        contained=False,
+        owner_of_record=False,
+        bot_scope=Scope.ALL,
+        managed_by=None,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFacts:
     """The connection that manages the member; `live` means active, so that it decides."""

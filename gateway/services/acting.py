@@ -6,13 +6,11 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from gateway.domain import acting as rules
-from gateway.domain.access import AccessFacts, MemberFacts, RoleGrant, resolve
+from gateway.domain.access import AccessFacts, RoleGrant, resolve, service_holder
 from gateway.domain.acting import Acting, Author
 from gateway.domain.decisions import Access
 from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotPermitted
 from gateway.domain.identity import ActorType
-from gateway.domain.mapping import Scope
-from gateway.domain.memberships import MemberState
 from gateway.domain.roles import RoleDefinition
 from gateway.domain.sources import GrantSource
 from gateway.services import access
@@ -49,15 +47,7 @@ def author(uow: UnitOfWork) -> Acting:
 
 def of_service_key(uow: UnitOfWork, key: Row[Any]) -> Access:
     """Return what a key of the organisation itself may do: its role, on every chatbot."""
-    member = MemberFacts(
-        id=key.id,
-        state=MemberState.ACTIVE,
-        admin_hold=False,
-        contained=False,
-        owner_of_record=False,
-        bot_scope=Scope.ALL,
-        managed_by=None,
-    )
+    member = service_holder(key.id)
     grant = RoleGrant(
         id=key.id,
         role_id=key.role_id,

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select
 from gateway.domain.access import (
     AccessFacts,
     Derivation,
-    MemberFacts,
     OrganisationFacts,
     assemble,
+    service_holder,
 )
 from gateway.domain.decisions import FORMAT, Access
 from gateway.domain.errors import NotPermitted, StepUpRequired, TokenInvalid
@@ -219,15 +219,7 @@ def _of_role(row: Row[Any]) -> Access:
         default_role_id=None,
         bot_scope_default=Scope.ALL,
     )
-    holder = MemberFacts(
-        id=row.id,
-        state=MemberState.ACTIVE,
-        admin_hold=False,
-        contained=False,
-        owner_of_record=False,
-        bot_scope=Scope.ALL,
-        managed_by=None,
-    )
+    holder = service_holder(row.id)
     facts = AccessFacts(organisation=organisation, member=holder)
     return assemble(facts, Derivation(role, RoleSource(Origin.GRANT)))
 
