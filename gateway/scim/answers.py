@@ -127,7 +127,7 @@ class Turn:
         query, sealed = self._query(kinds, asked, projection)
         with self.work.read(self.connection.organisation_id) as uow:
             page = find_page(uow, self.connection, query)
-        texts = (self._text(stored, projection) for stored in page.rows)
+        texts = [self._text(stored, projection) for stored in page.rows]
         return Answer(200, listing(texts, page.total, **self._paging(page, query, sealed)))
 
     def _query(

@@ -157,7 +157,7 @@ def _seats_with(table: Table, key: ColumnElement[object]) -> FromClause:
 
 
 def _reference(endpoint: str, column: Expression, spelling: Spelling) -> Expression:
-    return literal(f"{endpoint}/", String).op("||")(spelling.dashed(column))
+    return literal(f"{endpoint}/", String).op("||")(spelling.written(column))
 
 
 # -- fragments --------------------------------------------------------------------
@@ -169,7 +169,7 @@ def _user_groups(spelling: Spelling) -> Expression:
         USER,
         SEAT.c.user_id,
         select(
-            spelling.dashed(SEAT.c.group_id).label("value"),
+            spelling.written(SEAT.c.group_id).label("value"),
             spelling.quoted(GROUP.c.display_name).label("display"),
         )
         .select_from(_seats_with(GROUP, SEAT.c.group_id))
@@ -183,14 +183,12 @@ def _user_groups(spelling: Spelling) -> Expression:
 
 
 def _group_members(spelling: Spelling) -> Expression:
-    """The members of the group at hand: as JSON text, or packed where the database is slow."""
+    """The members of the group at hand as JSON text, entries joined by commas."""
     rows = _related(
         GROUP,
         SEAT.c.group_id,
-        select(spelling.plain(SEAT.c.user_id).label("value")).order_by(SEAT.c.user_id),
+        select(spelling.written(SEAT.c.user_id).label("value")).order_by(SEAT.c.user_id),
     )
-    if spelling.packs:
-        return select(spelling.packed(rows.value)).scalar_subquery()
     fragment = _concat(
         '{"value":"', rows.value, f'","$ref":"{BASE}/Users/', rows.value, '","type":"User"}'
     )
@@ -203,7 +201,7 @@ def _named_members(spelling: Spelling) -> Expression:
         GROUP,
         SEAT.c.group_id,
         select(
-            spelling.dashed(SEAT.c.user_id).label("value"),
+            spelling.written(SEAT.c.user_id).label("value"),
             spelling.quoted(USER.c.display_name).label("display"),
         )
         .select_from(_seats_with(USER, SEAT.c.user_id))

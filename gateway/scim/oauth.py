@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from flask import Request
+from werkzeug.wrappers import Request
 
 from gateway.domain.connections import Connection
 from gateway.domain.errors import RateLimited, TokenInvalid, TryAgain

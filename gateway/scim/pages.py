@@ -5,7 +5,8 @@ last when ascending and first when descending. A cursor's position is the row it
 """
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,10 +23,13 @@ from gateway.scim.queries import (
     Shape,
     count_query,
     keys_query,
+    names_query,
     one_query,
     page_query,
+    seats_query,
 )
-from gateway.scim.rendering import Stored, dashed
+from gateway.scim.rendering import Stored, group_entry
+from gateway.scim.sql import SPELLINGS
 from gateway.storage.unit_of_work import UnitOfWork
 
 LOOKUP = re.compile(r'\s*(userName|externalId|displayName)\s+eq\s+"([^"\\\0-\x1f]*)"\s*', re.I)
@@ -70,6 +74,9 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     :raises SCIMException: the filter, the sort attribute or the cursor is not sound.
     """
     shape, values = _shaped(uow, connection, query)
+    apart = shape.kinds == ("User",) and shape.related
+    if apart:
+        shape = replace(shape, related=False)
     backwards = shape.seek.startswith("before")
     size = query.count + 1 if query.by_cursor and query.count else query.count
     statement = page_query(shape) if len(shape.kinds) == 1 else keys_query(shape)
@@ -82,7 +89,8 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     if len(shape.kinds) > 1:
         rows = _loaded(uow, connection, query, found)
     else:
-        rows = [_stored(shape.kinds[0], each) for each in found]
+        groups = _groups(uow, connection, found) if apart else {}
+        rows = [_stored(shape.kinds[0], each, groups) for each in found]
     if not (query.by_cursor and found):
         return Page(rows, total)
     following, preceding = (True, more) if backwards else (more, query.position is not None)
@@ -196,16 +204,35 @@ def _total(
     return int(uow.scalar(counted, **bound) or 0)
 
 
-def _stored(kind: str, row: Row[Any]) -> Stored:
+def _groups(
+    uow: UnitOfWork, connection: Connection, found: Sequence[Row[Any]]
+) -> dict[str, list[str]]:
+    """Return the groups of a page's users, each written out once."""
+    database = uow.connection.dialect.name
+    listed = SPELLINGS[database].listed
+    own = {"organisation": uow.organisation_id, "connection": connection.id}
+    users = listed([row.id for row in found])
+    seats = uow.all(seats_query(database), **own, users=users) if found else []
+    groups = listed(list({seat.group_id for seat in seats}))
+    named = uow.all(names_query(database), **own, groups=groups) if seats else []
+    written = {group.id: group_entry(group.id, group.display_name) for group in named}
+    held: dict[str, list[str]] = defaultdict(list)
+    for seat in seats:
+        held[seat.user_id].append(written[seat.group_id])
+    return held
+
+
+def _stored(kind: str, row: Row[Any], groups: Mapping[str, list[str]] | None = None) -> Stored:
+    related = ",".join(groups.get(row.id, ())) if groups else row.related
     return Stored(
         kind,
-        dashed(row.id),
+        row.id,
         row.document,
         row.version,
         row.created,
         row.modified,
         row.active,
-        row.related,
+        related,
     )
 
 

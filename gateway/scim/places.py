@@ -134,7 +134,7 @@ class IdLeaf:
     @property
     def expression(self) -> Expression:
         """The id as text."""
-        return self.spelling.dashed(self.column)
+        return self.spelling.written(self.column)
 
     def compare(self, op: CompareOperator, value: Any) -> Expression:
         """Compare; equality uses the key."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from gateway.scim.directory import directory
 from gateway.scim.filters import compile_filter, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
-from gateway.scim.sql import Expression
+from gateway.scim.sql import SPELLINGS, Expression
 from gateway.storage import tables as t
 
 
@@ -69,6 +69,36 @@ def page_query(shape: Shape) -> Select[Any]:
     else:
         statement = statement.where(*_narrowed(shape, table.c.id, key))
     return statement.order_by(*_order(shape, table.c.id, key)).limit(_SIZE)
+
+
+@lru_cache(maxsize=2)
+def seats_query(database: str) -> Select[Any]:
+    """User and group of every seat that the users of a page hold, in order of both."""
+    seat, spelling = t.directory_memberships.c, SPELLINGS[database]
+    return (
+        select(
+            spelling.written(seat.user_id).label("user_id"),
+            spelling.written(seat.group_id).label("group_id"),
+        )
+        .where(
+            seat.organisation_id == ORGANISATION,
+            seat.connection_id == CONNECTION,
+            spelling.among(seat.user_id, "users"),
+            seat.valid_to.is_(None),
+        )
+        .order_by(seat.user_id, seat.group_id)
+    )
+
+
+@lru_cache(maxsize=2)
+def names_query(database: str) -> Select[Any]:
+    """Id and name of the groups that a page shows."""
+    group, spelling = t.directory_groups.c, SPELLINGS[database]
+    return select(spelling.written(group.id).label("id"), group.display_name).where(
+        group.organisation_id == ORGANISATION,
+        group.connection_id == CONNECTION,
+        spelling.among(group.id, "groups"),
+    )
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +148,7 @@ def _columns(shape: Shape, key: Expression | None = None) -> Select[Any]:
     found = directory(kind, shape.database)
     spelling = found.spelling
     return select(
-        spelling.plain(c.id).label("id"),
+        spelling.written(c.id).label("id"),
         c.document,
         c.version,
         spelling.spelled(c.created_at).label("created"),

@@ -1,18 +1,24 @@
 """The few expressions that the two databases spell differently."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     FromClause,
     String,
     Text,
+    Uuid,
+    any_,
+    bindparam,
     cast,
     func,
     literal,
     literal_column,
+    select,
     type_coerce,
 )
 
@@ -24,9 +30,9 @@ LAST_CODE_POINT = 0x10FFFF
 class Spelling:
     """How one database reads JSON, compares text and composes fragments.
 
-    Every text expression compares by code point, as Python does. `plain` is an id as the
-    database has it, `dashed` in its usual form, which SQLite forms more slowly than Python
-    (`packs`); `spelled` is an instant as resources show it.
+    Every text expression compares by code point, as Python does. `written` is an id in its
+    usual form, `spelled` an instant as resources show it; `among` finds a column's value in
+    a list of ids that is bound to a name as `listed` makes it.
     """
 
     name: str
@@ -35,29 +41,17 @@ class Spelling:
     contains: Callable[[Expression, str], Expression]
     ends: Callable[[Expression, str], Expression]
     starts: Callable[[Expression, str], Expression]
-    dashed: Callable[[Expression], Expression]
+    written: Callable[[Expression], Expression]
     quoted: Callable[[Expression], Expression]
     joined: Callable[[Expression], Expression]
-    packed: Callable[[Expression], Expression]
     scalar: Callable[[Expression], Expression]
-    plain: Callable[[Expression], Expression]
     spelled: Callable[[Expression], Expression]
-    packs: bool
+    among: Callable[[Expression, str], Expression]
+    listed: Callable[[Sequence[str]], Any]
 
 
 def _sqlite_path(keys: tuple[str, ...]) -> str:
     return "$" + "".join(f"[{key}]" if key.isdigit() else f'."{key}"' for key in keys)
-
-
-def _sqlite_dashed(column: Expression) -> Expression:
-    """SQLite keeps a UUID as 32 hexadecimal digits."""
-    digits = cast(column, String)
-    bounds = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    first, *others = (func.substr(digits, start, length) for start, length in bounds)
-    whole: Expression = first
-    for part in others:
-        whole = whole.op("||")(literal("-", String)).op("||")(part)
-    return whole
 
 
 SQLITE = Spelling(
@@ -69,14 +63,15 @@ SQLITE = Spelling(
     contains=lambda text, part: func.instr(text, part) > 0,
     starts=lambda text, part: func.substr(text, 1, len(part)) == part,
     ends=lambda text, part: func.substr(text, -len(part)) == part if part else text.is_not(None),
-    dashed=_sqlite_dashed,
+    written=lambda column: type_coerce(column, String),
     quoted=lambda text: func.json_quote(text, type_=String()),
     joined=lambda fragment: func.group_concat(fragment, ",", type_=String()),
-    packed=lambda text: func.group_concat(text, "", type_=String()),
     scalar=lambda entry: cast(entry, String),
-    plain=lambda column: type_coerce(column, String),
     spelled=lambda column: type_coerce(column, String),
-    packs=True,
+    among=lambda column, name: type_coerce(column, String).in_(
+        select(func.json_each(bindparam(name, type_=String())).table_valued("value").c.value)
+    ),
+    listed=json.dumps,
 )
 
 
@@ -93,16 +88,15 @@ POSTGRESQL = Spelling(
     contains=lambda text, part: func.strpos(text, part) > 0,
     starts=lambda text, part: func.starts_with(text, part),
     ends=lambda text, part: func.right(text, len(part)) == part,
-    dashed=lambda column: cast(column, Text),
+    written=lambda column: cast(column, Text),
     quoted=lambda text: cast(func.to_json(cast(text, Text)), Text),
     joined=lambda fragment: func.string_agg(fragment, literal(",", Text), type_=Text()),
-    packed=lambda text: func.string_agg(text, literal("", Text), type_=Text()),
     scalar=lambda entry: entry.op("#>>")(literal_column("'{}'")).collate("C"),
-    plain=lambda column: cast(column, Text),
     spelled=lambda column: func.to_char(
         func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=Text()
     ),
-    packs=False,
+    among=lambda column, name: column == any_(bindparam(name, type_=ARRAY(Uuid(as_uuid=False)))),
+    listed=list,
 )
 
 SPELLINGS = {each.name: each for each in (SQLITE, POSTGRESQL)}

@@ -14,7 +14,7 @@ from gateway.domain.errors import InvalidRequest, NotFound, TokenInvalid
 from gateway.domain.events import Fact, Target
 from gateway.services.secrets import Issued, digest_secret, new_secret
 from gateway.storage import tables as t
-from gateway.storage.prepared import fetch
+from gateway.storage.prepared import fetch_made
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
 LIVE_LIMIT = 5
@@ -172,12 +172,16 @@ def authenticate(
     :raises TokenInvalid: unknown, expired, revoked or foreign token, unknown, disabled or
         deleted connection: all alike.
     """
-    row = None
+    found: list[Authenticated] = []
     if connection_id is not None and bearer:
         values = {"token_hash": digest_secret(bearer), "connection_id": connection_id, "now": now}
-        row = next(iter(fetch(database, _AUTHENTICATION, values)), None)
-    if row is None:
+        found = fetch_made(database, _AUTHENTICATION, values, _authenticated)
+    if not found:
         raise TokenInvalid(CLOSED)
+    return found[0]
+
+
+def _authenticated(row: Record) -> Authenticated:
     return Authenticated(Connection.of(row), row.token_id, frozenset(row.scopes))
 
 

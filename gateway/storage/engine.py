@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import types as sqltypes
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway.storage.types import WrittenUUID
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -80,6 +83,8 @@ def _open_sqlite(address: URL, pool_size: int) -> Engines:
         ),
     )
     for engine in (engines.write, engines.read):
+        dialect: Any = engine.dialect
+        dialect.colspecs = {**dialect.colspecs, sqltypes.Uuid: WrittenUUID}
         event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engines.write, "begin", _begin_immediate)
     return engines

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator, types
 from sqlalchemy.dialects import postgresql
@@ -53,6 +54,22 @@ class UTCDateTime(TypeDecorator[datetime]):
             return datetime.fromisoformat(value)
         instant: datetime = value
         return instant.astimezone(UTC)
+
+
+class WrittenUUID(types.Uuid[UUID]):
+    """A UUID as SQLite keeps it: in its usual form, so that answers need not compose it."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[UUID | None], str | None]:  # noqa: ARG002
+        """Return what writes an id out."""
+        return lambda value: None if value is None else str(value)
+
+    def result_processor(
+        self,
+        dialect: Dialect,  # noqa: ARG002
+        coltype: Any,  # noqa: ARG002
+    ) -> Callable[[str | None], UUID | None]:
+        """Return what reads an id."""
+        return lambda value: None if value is None else UUID(value)
 
 
 class JSONText(TypeDecorator[Any]):

@@ -1,14 +1,19 @@
-"""The blueprint at /scim/v2/{connection}: HTTP in, HTTP out, every refusal in SCIM's form."""
+"""SCIM at /scim/v2/{connection}: HTTP in, HTTP out, every refusal in SCIM's form.
+
+A WSGI application of its own beside Flask's: it has one address, asks for no page's machinery,
+and a read here costs two thirds of what it costs behind Flask's routing and responses.
+"""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Request
 
 from gateway.domain.errors import GatewayError, RateLimited
 from gateway.domain.identity import Context
@@ -31,7 +36,6 @@ from gateway.storage.unit_of_work import Work
 
 PREFIX = "/scim/v2"
 MEDIA_TYPE = "application/scim+json"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 WITH_BODY = frozenset(
     {
         Operation.create,
@@ -52,22 +56,26 @@ class UnsupportedMediaType(SCIMException):
     _default_detail = "A body is application/scim+json."
 
 
-def blueprint(work: Work, settings: Settings, uses: Uses, log: RequestLog) -> Blueprint:
-    """Return the blueprint that serves every connection of the installation."""
-    allowances = Allowances(settings.scim_rate, settings.scim_burst)
-    desk = Desk(work, Engine(), settings, uses, allowances, log)
-    bp = Blueprint("scim", __name__, url_prefix=PREFIX)
-    for number, rule in enumerate(("", "/", "/<path:rest>")):
-        bp.add_url_rule(
-            rule,
-            endpoint=f"scim_{number}",
-            view_func=desk.serve,
-            methods=list(METHODS),
-            provide_automatic_options=False,
-            # A base URL entered with a slash at its end makes //Users: no redirect for that.
-            merge_slashes=False,
-        )
-    return bp
+class Application:
+    """Serves every connection of the installation."""
+
+    def __init__(self, work: Work, settings: Settings, uses: Uses, log: RequestLog) -> None:
+        allowances = Allowances(settings.scim_rate, settings.scim_burst)
+        self._desk = Desk(work, Engine(), settings, uses, allowances, log)
+
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Whether a path is this application's."""
+        return path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one WSGI request."""
+        request = Request(environ)
+        try:
+            answer, media_type = self._desk.serve(request)
+        except ClientDisconnected:
+            answer, media_type = Answer(400), MEDIA_TYPE
+        return _sent(request, answer, media_type, start_response)
 
 
 @dataclass(frozen=True)
@@ -81,16 +89,16 @@ class Desk:
     allowances: Allowances
     log: RequestLog
 
-    def serve(self, rest: str = "") -> Response:
-        """Answer one request, whatever it is."""
-        connection, _, path = rest.partition("/")
+    def serve(self, request: Request) -> tuple[Answer, str]:
+        """Return the answer to one request, whatever it is, and its media type."""
+        connection, _, path = request.path[len(PREFIX) + 1 :].partition("/")
         if path == oauth.PATH and request.method == "POST":
-            return self._token(connection)
+            return self._token(request, connection)
         seen = Seen(request.method, path)
         media_type = MEDIA_TYPE
         try:
-            who = self._authenticated(connection, seen)
-            answer, dialect = self._answered(who, path, seen)
+            who = self._authenticated(request, connection, seen)
+            answer, dialect = self._answered(request, who, path, seen)
             media_type = _media_type(request, dialect)
         except (GatewayError, SCIMException) as refused:
             answer = _refused(refusal_of(refused), seen)
@@ -98,20 +106,22 @@ class Desk:
             raise
         except Exception as bug:
             _log.error("unexpected", operation=request.method, exc_info=bug)
-            answer = _refused(unexpected(_request_id()), seen)
-        self._note(seen, answer.status)
-        return _sent(answer, media_type)
+            answer = _refused(unexpected(_request_id(request)), seen)
+        self._note(request, seen, answer.status)
+        return answer, media_type
 
-    def _token(self, connection: str) -> Response:
+    def _token(self, request: Request, connection: str) -> tuple[Answer, str]:
         try:
             counter = oauth.Counter(self.work, self.allowances)
-            answer = counter.answer(connection, request, _context(None))
+            answer = counter.answer(connection, request, _context(request, None))
+        except ClientDisconnected:
+            raise
         except Exception as bug:
             _log.error("unexpected", operation="token", exc_info=bug)
-            return _sent(_refused(unexpected(_request_id())), MEDIA_TYPE)
-        return _sent(answer, oauth.MEDIA_TYPE)
+            return _refused(unexpected(_request_id(request))), MEDIA_TYPE
+        return answer, oauth.MEDIA_TYPE
 
-    def _authenticated(self, connection: str, seen: Seen) -> Authenticated:
+    def _authenticated(self, request: Request, connection: str, seen: Seen) -> Authenticated:
         header = request.headers.get("Authorization")
         now = self.work.clock()
         with self.work.platform() as database:
@@ -128,24 +138,27 @@ class Desk:
         seen.connection = own
         return who
 
-    def _note(self, seen: Seen, status: int) -> None:
+    def _note(self, request: Request, seen: Seen, status: int) -> None:
         """Remember the request for the admin of its connection; written once a second."""
-        entry = seen.entry(self.work.clock(), status, _context(None))
+        entry = seen.entry(self.work.clock(), status, _context(request, None))
         if entry is not None:
             self.log.note(entry)
 
-    def _answered(self, who: Authenticated, path: str, seen: Seen) -> tuple[Answer, Dialect]:
-        method = "GET" if request.method == "HEAD" else request.method
+    def _answered(
+        self, request: Request, who: Authenticated, path: str, seen: Seen
+    ) -> tuple[Answer, Dialect]:
+        method = _method(request)
         place = offers.find(path)
         if place is not None:
-            return self._offered(who, method, place)
+            return self._offered(request, who, method, place)
         target = self.engine.route(method, path)
-        raw = self._body(target)
+        raw = self._body(request, target)
         body = decode(raw) if raw is not None else None
         detected = detect(request.headers.get("User-Agent"), body)
         own = who.connection
         reading = Reading(chosen(own.dialect, detected, own.detected_dialect))
-        turn = Turn(self.work, self.engine, who, self._asked(target, method, who, body, reading))
+        asked = self._asked(request, target, who, body, reading)
+        turn = Turn(self.work, self.engine, who, asked)
         seen.turn = turn
         started = time.perf_counter()
         try:
@@ -156,7 +169,7 @@ class Desk:
             self._remember(turn, detected, time.perf_counter() - started)
 
     def _offered(
-        self, who: Authenticated, method: str, place: tuple[str, str | None]
+        self, request: Request, who: Authenticated, method: str, place: tuple[str, str | None]
     ) -> tuple[Answer, Dialect]:
         """Answer what is asked of roles and entitlements."""
         own = who.connection
@@ -167,13 +180,13 @@ class Desk:
             own.dialect, detect(request.headers.get("User-Agent")), own.detected_dialect
         )
         with self.work.read(own.organisation_id) as uow:
-            body = offers.read(uow, self._base(who), place, _query(request.args))
+            body = offers.read(uow, self._base(who), place, _query(request))
         return Answer(200, body), dialect
 
     def _base(self, who: Authenticated) -> str:
         return f"{self.settings.origin}{PREFIX}/{who.connection.id}"
 
-    def _body(self, target: Target) -> bytes | None:
+    def _body(self, request: Request, target: Target) -> bytes | None:
         """Return the body of a request that has one.
 
         :raises SCIMException: 413 above the limit, 415 where it is said to be no JSON.
@@ -191,20 +204,20 @@ class Desk:
         return raw
 
     def _asked(
-        self, target: Target, method: str, who: Authenticated, body: Any, reading: Reading
+        self, request: Request, target: Target, who: Authenticated, body: Any, reading: Reading
     ) -> Asked:
         headers = request.headers
         return Asked(
             target=target,
-            method=method,
+            method=_method(request),
             base=self._base(who),
             secret=auth.credential(headers.get("Authorization")),
-            query=_query(request.args),
+            query=_query(request),
             body=body,
             if_match=headers.get("If-Match"),
             if_none_match=headers.get("If-None-Match"),
             reading=reading,
-            context=_context(who.connection.id),
+            context=_context(request, who.connection.id),
         )
 
     def _remember(self, turn: Turn, detected: Dialect | None, seconds: float) -> None:
@@ -229,17 +242,24 @@ class Desk:
         )
 
 
-def _query(arguments: Mapping[str, str]) -> dict[str, str]:
+def _query(request: Request) -> dict[str, str]:
+    if not request.query_string:
+        return {}
+    arguments = request.args
     return {name.lower(): arguments[name] for name in arguments}
 
 
-def _request_id() -> str:
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method
+
+
+def _request_id(request: Request) -> str:
     return str(request.environ.get(REQUEST_ID, ""))
 
 
-def _context(connection_id: UUID | None) -> Context:
+def _context(request: Request, connection_id: UUID | None) -> Context:
     agent = request.headers.get("User-Agent")
-    return Context(_request_id(), request.remote_addr, agent, connection_id)
+    return Context(_request_id(request), request.remote_addr, agent, connection_id)
 
 
 def _is_json(mimetype: str) -> bool:
@@ -255,16 +275,19 @@ def _media_type(asked: Request, dialect: Dialect) -> str:
     return dialect.media_type
 
 
-def _sent(answer: Answer, media_type: str) -> Response:
-    response = Response(answer.body, status=answer.status)
-    response.headers["Cache-Control"] = "no-store"
-    for name, value in answer.headers.items():
-        response.headers[name] = value
-    if answer.body is None:
-        response.headers.pop("Content-Type", None)
-    else:
-        response.headers["Content-Type"] = media_type
-    return response
+def _sent(
+    request: Request, answer: Answer, media_type: str, start_response: Any
+) -> Iterable[bytes]:
+    """Write an answer to the wire; one to HEAD says how long it would be (RFC 9110 §9.3.2)."""
+    headers = [("Cache-Control", "no-store"), *answer.headers.items()]
+    body = b""
+    if answer.body is not None:
+        body = answer.body.encode()
+        headers += [("Content-Type", media_type), ("Content-Length", str(len(body)))]
+    elif answer.status >= 400:
+        headers.append(("Content-Length", "0"))
+    start_response(f"{answer.status} {HTTP_STATUS_CODES[answer.status]}", headers)
+    return () if request.method == "HEAD" else (body,)
 
 
 def _refused(refusal: Refusal, seen: Seen | None = None) -> Answer:
