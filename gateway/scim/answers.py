@@ -18,7 +18,7 @@ from gateway.scim.dialects import OKTA, SUB_ATTRIBUTE_AFTER_FILTER, Reading
 from gateway.scim.engine import Engine, Operation, Target
 from gateway.scim.filters import is_value_path_comparison
 from gateway.scim.models import MAX_PAGE_SIZE, PAGE_SIZE
-from gateway.scim.pages import Page, Query, find_one, find_page
+from gateway.scim.pages import Page, Query, find_one, find_page, held
 from gateway.scim.places import parsed_id
 from gateway.scim.projection import Projection, read_projection
 from gateway.scim.rendering import Stored, etag, listing, location, resource
@@ -227,7 +227,11 @@ class Turn:
             return Answer(204)
         if self._is_silent(kind, done, projection):
             return Answer(204, None, {"ETag": etag(done.version)})
-        stored = self._found(uow, kind, done.id, projection)
+        if done.user is not None:
+            shown = projection is None or projection.needs_related(kind)
+            stored = held(uow, self.connection, done.user, related=shown)
+        else:
+            stored = self._found(uow, kind, done.id, projection)
         headers = self._headers(stored)
         if self.asked.target.operation is Operation.create:
             return Answer(

@@ -43,11 +43,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a change left behind; None of it after a deletion."""
+    """What a change left behind; None of it after a deletion. `user` is a user as it is now."""
 
     id: UUID
     version: int
     member_count: int = 0
+    user: StoredUser | None = None
 
 
 def understand(
@@ -172,8 +173,9 @@ _VERBS = {
 def _done(stored: StoredUser | StoredGroup | Refused) -> Done | Refused:
     if isinstance(stored, Refused):
         return stored
-    count = stored.member_count if isinstance(stored, StoredGroup) else 0
-    return Done(stored.id, stored.version, count)
+    if isinstance(stored, StoredUser):
+        return Done(stored.id, stored.version, user=stored)
+    return Done(stored.id, stored.version, stored.member_count)
 
 
 def _note_strangers(uow: UnitOfWork, connection: Connection, members: Named) -> None:

@@ -6,7 +6,7 @@ last when ascending and first when descending. A cursor's position is the row it
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from scim2_models import InvalidCursorException
 from sqlalchemy import Row
 
 from gateway.domain.connections import Connection
+from gateway.domain.directory import StoredUser
 from gateway.domain.text import fold
 from gateway.scim.filters import require_bounded
 from gateway.scim.queries import (
@@ -29,7 +30,8 @@ from gateway.scim.queries import (
     seats_query,
 )
 from gateway.scim.rendering import Stored, group_entry
-from gateway.scim.sql import SPELLINGS
+from gateway.services import situations
+from gateway.storage.types import instant_text
 from gateway.storage.unit_of_work import UnitOfWork
 
 LOOKUP = re.compile(r'\s*(userName|externalId|displayName)\s+eq\s+"([^"\\\0-\x1f]*)"\s*', re.I)
@@ -89,7 +91,7 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     if len(shape.kinds) > 1:
         rows = _loaded(uow, connection, query, found)
     else:
-        groups = _groups(uow, connection, found) if apart else {}
+        groups = _groups(uow, connection, [row.id for row in found]) if apart else {}
         rows = [_stored(shape.kinds[0], each, groups) for each in found]
     if not (query.by_cursor and found):
         return Page(rows, total)
@@ -120,6 +122,36 @@ def find_one(
         id=resource_id,
     )
     return None if row is None else _stored(kind, row)
+
+
+def held(
+    uow: UnitOfWork, connection: Connection, user: StoredUser, *, related: bool = True
+) -> Stored:
+    """Return a user that this unit has just written; only its groups are read."""
+    user_id = str(user.id)
+    groups = _held_groups(uow, connection, user) if related else ()
+    return Stored(
+        "User",
+        user_id,
+        user.document,
+        user.version,
+        instant_text(user.created_at),
+        instant_text(user.last_modified),
+        user.active,
+        ",".join(groups),
+    )
+
+
+def _held_groups(uow: UnitOfWork, connection: Connection, user: StoredUser) -> Iterable[str]:
+    """Return the groups of a user as a change of it has read them already."""
+    if user.version == 1:
+        return ()  # Who has just come for the first time is in no group yet.
+    known = None
+    if user.member_id is not None:
+        known = situations.groups(uow, connection.id, user.member_id)
+    if known is None:
+        return _groups(uow, connection, [str(user.id)]).get(str(user.id), ())
+    return [group_entry(str(group.id), group.display_name) for group in known]
 
 
 def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shape, dict[str, Any]]:
@@ -205,15 +237,13 @@ def _total(
 
 
 def _groups(
-    uow: UnitOfWork, connection: Connection, found: Sequence[Row[Any]]
+    uow: UnitOfWork, connection: Connection, user_ids: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return the groups of a page's users, each written out once."""
+    """Return the groups of users, each written out once."""
     database = uow.connection.dialect.name
-    listed = SPELLINGS[database].listed
     own = {"organisation": uow.organisation_id, "connection": connection.id}
-    users = listed([row.id for row in found])
-    seats = uow.all(seats_query(database), **own, users=users) if found else []
-    groups = listed(list({seat.group_id for seat in seats}))
+    seats = uow.all(seats_query(database), **own, users=user_ids) if user_ids else []
+    groups = {seat.group_id for seat in seats}
     named = uow.all(names_query(database), **own, groups=groups) if seats else []
     written = {group.id: group_entry(group.id, group.display_name) for group in named}
     held: dict[str, list[str]] = defaultdict(list)

@@ -24,6 +24,7 @@ from gateway.scim.filters import compile_filter, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
 from gateway.scim.sql import SPELLINGS, Expression
 from gateway.storage import tables as t
+from gateway.storage.among import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def seats_query(database: str) -> Select[Any]:
         .where(
             seat.organisation_id == ORGANISATION,
             seat.connection_id == CONNECTION,
-            spelling.among(seat.user_id, "users"),
+            among(seat.user_id, "users"),
             seat.valid_to.is_(None),
         )
         .order_by(seat.user_id, seat.group_id)
@@ -97,7 +98,7 @@ def names_query(database: str) -> Select[Any]:
     return select(spelling.written(group.id).label("id"), group.display_name).where(
         group.organisation_id == ORGANISATION,
         group.connection_id == CONNECTION,
-        spelling.among(group.id, "groups"),
+        among(group.id, "groups"),
     )
 
 

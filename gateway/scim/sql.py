@@ -1,24 +1,18 @@
 """The few expressions that the two databases spell differently."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     FromClause,
     String,
     Text,
-    Uuid,
-    any_,
-    bindparam,
     cast,
     func,
     literal,
     literal_column,
-    select,
     type_coerce,
 )
 
@@ -31,8 +25,7 @@ class Spelling:
     """How one database reads JSON, compares text and composes fragments.
 
     Every text expression compares by code point, as Python does. `written` is an id in its
-    usual form, `spelled` an instant as resources show it; `among` finds a column's value in
-    a list of ids that is bound to a name as `listed` makes it.
+    usual form, `spelled` an instant as resources show it.
     """
 
     name: str
@@ -46,8 +39,6 @@ class Spelling:
     joined: Callable[[Expression], Expression]
     scalar: Callable[[Expression], Expression]
     spelled: Callable[[Expression], Expression]
-    among: Callable[[Expression, str], Expression]
-    listed: Callable[[Sequence[str]], Any]
 
 
 def _sqlite_path(keys: tuple[str, ...]) -> str:
@@ -68,10 +59,6 @@ SQLITE = Spelling(
     joined=lambda fragment: func.group_concat(fragment, ",", type_=String()),
     scalar=lambda entry: cast(entry, String),
     spelled=lambda column: type_coerce(column, String),
-    among=lambda column, name: type_coerce(column, String).in_(
-        select(func.json_each(bindparam(name, type_=String())).table_valued("value").c.value)
-    ),
-    listed=json.dumps,
 )
 
 
@@ -95,8 +82,6 @@ POSTGRESQL = Spelling(
     spelled=lambda column: func.to_char(
         func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=Text()
     ),
-    among=lambda column, name: column == any_(bindparam(name, type_=ARRAY(Uuid(as_uuid=False)))),
-    listed=list,
 )
 
 SPELLINGS = {each.name: each for each in (SQLITE, POSTGRESQL)}

@@ -25,7 +25,7 @@ from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import Level, parse_sections
 from gateway.domain.roles import RoleDefinition
 from gateway.domain.sources import GrantSource, OwnerBotAccess
-from gateway.services import access_rows, terms
+from gateway.services import access_rows, situations, terms
 from gateway.services.terms import held_at
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -209,6 +209,11 @@ def groups_of(
     """
     if not managed:
         return {}
+    if at is None and len(managed) == 1:
+        ((member_id, connection_id),) = managed.items()
+        known = situations.groups(uow, connection_id, member_id)
+        if known is not None:
+            return {member_id: {row.id: Group(row.id, row.display_name) for row in known}}
     sign_on = _sign_on_connections(uow)
     asserting = [member for member, connection in managed.items() if connection in sign_on]
     provisioned = [member for member, connection in managed.items() if connection not in sign_on]
@@ -294,6 +299,8 @@ def _grants(
 
 def _seats(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> dict[UUID, list[UUID]]:
     found: dict[UUID, list[UUID]] = defaultdict(list)
+    if at is None and len(ids) == 1 and situations.has_none(uow, t.team_seats, ids[0]):
+        return found
     for row in access_rows.seats(uow, ids, at):
         found[row.member_id].append(row.team_id)
     return found

@@ -19,11 +19,11 @@ from sqlalchemy import (
 )
 
 from gateway.storage import tables as t
+from gateway.storage.among import among
 from gateway.storage.types import UTCDateTime
 from gateway.storage.unit_of_work import UnitOfWork
 
 ORGANISATION: BindParameter[Any] = bindparam("organisation")
-IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 AT = bindparam("at", type_=UTCDateTime())
 
 
@@ -59,7 +59,7 @@ def seats(uow: UnitOfWork, members: Sequence[UUID], at: datetime | None) -> Sequ
 def _fetch(
     uow: UnitOfWork, statement: Select[Any], ids: Sequence[UUID], at: datetime | None
 ) -> Sequence[Row[Any]]:
-    values = {"organisation": uow.organisation_id, "ids": list(ids)}
+    values = {"organisation": uow.organisation_id, "ids": ids}
     return uow.all(statement, **(values if at is None else {**values, "at": at}))
 
 
@@ -74,7 +74,7 @@ def _of(table: Table, column: str, now: bool) -> Select[Any]:  # noqa: FBT001
     order = table.c.id if "id" in table.c else table.c.valid_from
     return (
         select(table)
-        .where(table.c.organisation_id == ORGANISATION, table.c[column].in_(IDS))
+        .where(table.c.organisation_id == ORGANISATION, among(table.c[column], "ids"))
         .where(_held(table, now))
         .order_by(order)
     )
@@ -103,7 +103,7 @@ def _provisioned_groups(now: bool) -> Select[Any]:  # noqa: FBT001
                 g.id == m.c.group_id,
             ),
         )
-        .where(u.organisation_id == ORGANISATION, u.member_id.in_(IDS))
+        .where(u.organisation_id == ORGANISATION, among(u.member_id, "ids"))
         .order_by(g.id)
     )
 
@@ -122,6 +122,6 @@ def _asserted_groups(now: bool) -> Select[Any]:  # noqa: FBT001
                 g.id == a.c.group_id,
             ),
         )
-        .where(a.c.organisation_id == ORGANISATION, a.c.member_id.in_(IDS), _held(a, now))
+        .where(a.c.organisation_id == ORGANISATION, among(a.c.member_id, "ids"), _held(a, now))
         .order_by(g.id)
     )

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
 
 from gateway.domain.errors import BadEmail, InvalidRequest, NotFound, NotPermitted
 from gateway.domain.events import Fact, Target
 from gateway.domain.identity import ActorType
 from gateway.domain.memberships import MemberState
+from gateway.domain.text import fold
 from gateway.services import access, outbox
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
@@ -26,27 +27,12 @@ TABLE = t.break_glass_owners
 
 
 def exist(uow: UnitOfWork) -> bool:
-    """Whether the organisation has somebody who can come in whatever happens to its provider."""
-    m, b = t.members.c, TABLE.c
-    return (
-        uow.one(
-            select(b.member_id)
-            .join_from(
-                TABLE,
-                t.members,
-                (m.organisation_id == b.organisation_id) & (m.id == b.member_id),
-            )
-            .where(
-                b.organisation_id == uow.organisation_id,
-                b.valid_to.is_(None),
-                m.state == MemberState.ACTIVE,
-                m.owner_of_record,
-                ~m.admin_hold,
-            )
-            .limit(1)
-        )
-        is not None
+    """Whether somebody can come in, whatever happens to the provider, with the factors they have."""
+    m = t.members.c
+    able = _appointed(uow, m.person_id).where(
+        m.state == MemberState.ACTIVE, m.owner_of_record, ~m.admin_hold
     )
+    return any(has_two_factors(uow, row.person_id) for row in uow.all(able))
 
 
 def appoint(uow: UnitOfWork, member_id: UUID) -> None:
@@ -102,6 +88,13 @@ def end(uow: UnitOfWork, member_id: UUID) -> None:
     """
     _load(uow, member_id)
     _require_author(uow)
+    lapse(uow, member_id)
+
+
+def lapse(uow: UnitOfWork, member_id: UUID) -> None:
+    """End an appointment with the ownership that it rests on; without one nothing happens."""
+    if member_id not in {row.member_id for row in listing(uow)}:
+        return
     uow.update(TABLE, {"member_id": member_id, "valid_to": None}, valid_to=uow.now)
     uow.update(
         t.session_proofs,
@@ -130,25 +123,32 @@ def announce_due(uow: UnitOfWork) -> int:
     return len(due)
 
 
-def alarm(uow: UnitOfWork, connection_id: UUID, keys: Sequence[str | None]) -> None:
-    """Tell everybody if a provider took somebody away who is a break-glass owner here.
+def alarm(uow: UnitOfWork, connection_id: UUID, said: Sequence[str | None]) -> None:
+    """Tell everybody if a provider takes away, or claims, somebody who is a break-glass owner.
 
-    `keys` are the folded user name and addresses of whom it took away.
+    `said` are its names for them: user name, addresses, external id. One that is an address of
+    the owner's, or an account that signs them in, counts.
     """
-    wanted = {key for key in keys if key}
-    for row in listing(uow):
-        member = uow.load(t.members, row.member_id)
-        if member.email_key not in wanted:
-            continue
+    names = [name for name in said if name]
+    keys = [fold(name) for name in names]
+    m, p, i = t.members.c, t.persons.c, t.identities.c
+    signs_in = exists().where(
+        i.organisation_id == m.organisation_id, i.member_id == m.id, i.subject.in_(names)
+    )
+    own_address = exists().where(p.id == m.person_id, p.email_key.in_(keys))
+    meant = _appointed(uow, m.id, m.display_name).where(
+        or_(m.email_key.in_(keys), own_address, signs_in)
+    )
+    for member in uow.all(meant):
         targets = (_target(member), Target("connection", str(connection_id)))
         uow.record(Fact("break_glass.threatened", targets))
         _mail(
             uow,
             "break_glass.threatened",
-            "Your identity provider deprovisioned a break-glass owner",
-            f"{outbox.plain_name(member.display_name)} stays an owner and can sign in by their"
-            " own factors. If the person has left, end their appointment or transfer the"
-            " ownership.\n",
+            "Your identity provider reached for a break-glass owner",
+            f"It deprovisioned, or claimed, {outbox.plain_name(member.display_name)}, who stays an"
+            " owner and can sign in by their own factors. If the person has left, end their"
+            " appointment or transfer the ownership.\n",
         )
 
 
@@ -174,6 +174,17 @@ def used(uow: UnitOfWork, member: Record) -> None:
         "A break-glass owner signed in",
         f"{outbox.plain_name(member.display_name)} signed in by their own factors at"
         f" {uow.now:%Y-%m-%d %H:%M} UTC.\n",
+    )
+
+
+def _appointed(uow: UnitOfWork, *columns: ColumnElement[Any]) -> Select[Any]:
+    m, b = t.members.c, TABLE.c
+    here = and_(m.organisation_id == b.organisation_id, m.id == b.member_id)
+    return (
+        select(*columns)
+        .join_from(TABLE, t.members, here)
+        .where(b.organisation_id == uow.organisation_id, b.valid_to.is_(None))
+        .order_by(b.valid_from, b.member_id)
     )
 
 
@@ -249,5 +260,5 @@ def _mail(uow: UnitOfWork, kind: str, subject: str, text: str) -> None:
             outbox.send_mail(uow, kind, row.email, subject, text)
 
 
-def _target(member: Record) -> Target:
+def _target(member: Any) -> Target:
     return Target("member", str(member.id), member.display_name)

@@ -222,26 +222,36 @@ def require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
         if not any(type(value) is type(x) and value == x for x in SETTINGS[name]):
             allowed = ", ".join(str(x).lower() for x in SETTINGS[name])
             raise InvalidRequest(f"{name} is one of {allowed}.", field=name)
-    if settings.get("last_owner") == "succeed" and agreed.policies["transfer"] == "forbidden":
+    if settings.get("last_owner") == "succeed" and not agreed.ownership_may_pass:
         raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
 
 
 def has_successor(uow: UnitOfWork) -> bool:
-    """Whether a live connection names somebody to inherit the ownership."""
+    """Whether a live connection names somebody who may inherit the ownership."""
     c = t.connections.c
     named = uow.own(t.connections, c.successor_id).where(
         c.state == "active", c.successor_id.is_not(None)
     )
-    return any(_fits(uow, row.successor_id) for row in uow.all(named))
+    may_pass = terms.current(uow).ownership_may_pass
+    return may_pass and any(_fits(uow, row.successor_id) for row in uow.all(named))
 
 
 def _require_successor(uow: UnitOfWork, successor_id: object) -> None:
     """Somebody active whom no identity provider manages, and who is no owner already.
 
-    Where a break-glass owner can always come in, nobody need be named.
+    Where a break-glass owner can always come in, nobody need be named; where ownership stays with
+    the creator, nobody can be.
     """
+    may_pass = terms.current(uow).ownership_may_pass
+    if successor_id is not None and not may_pass:
+        raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
     if successor_id is None and break_glass.exist(uow):
         return
+    if not may_pass:
+        raise SuccessorRequired(
+            "Ownership stays with the creator: appoint them as break-glass owner first.",
+            levers=("Appoint the owner, with two factors, as break-glass owner.",),
+        )
     if not isinstance(successor_id, UUID) or not _fits(uow, successor_id):
         raise SuccessorRequired(
             "Name an active member, managed by hand and not an owner, to succeed the owner, or"

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, literal_column, select
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
-from gateway.services import access, chatbots
+from gateway.services import access, chatbots, situations
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -90,7 +90,7 @@ def return_to_queue(
 
     The original waiting time stays, and the previous assignee is on record.
     """
-    rows = uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
+    rows = _assigned(uow, member_id)
     if chatbots_lost is not None:
         rows = [row for row in rows if row.chatbot_id in chatbots_lost]
     for row in rows:
@@ -125,8 +125,14 @@ _ASSIGNED = (
 
 def assigned_chatbots(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
     """Return the chatbots in which a member has open conversations."""
-    rows = uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
+    rows = _assigned(uow, member_id)
     return sorted({row.chatbot_id for row in rows})
+
+
+def _assigned(uow: UnitOfWork, member_id: UUID) -> Sequence[Row[Any]]:
+    if situations.has_none(uow, t.conversations, member_id):
+        return []
+    return uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
 
 
 def listing(uow: UnitOfWork, *, queued: bool | None = None) -> Sequence[Row[Any]]:

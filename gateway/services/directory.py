@@ -13,7 +13,7 @@ from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed, R
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import Known, Landing, on_scim_create
 from gateway.domain.text import fold
-from gateway.services import attention, departures, members, provisioning
+from gateway.services import attention, departures, members, provisioning, situations
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
@@ -83,6 +83,8 @@ def update_user(
         if refused is not None:
             return refused
         members.rename(uow, before.member_id, record.display_name, record.email)
+    if before.active and not active:
+        provisioning.mind_owners(uow, connection, before)
     _write(uow, connection, before, record, active=active)
     action = "directory.user_updated"
     if active and not before.active:
@@ -108,6 +110,8 @@ def delete_user(
     """
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
+    if before.active:
+        provisioning.mind_owners(uow, connection, before)
     if not provisioning.manages(uow, connection, before.member_id):
         departures.end_user(uow, before)
         return None
@@ -144,6 +148,7 @@ def stored_user(row: Any) -> StoredUser:
 
 
 def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Any:
+    situations.load(uow, connection, user_id)
     row = uow.find(USERS, connection_id=connection.id, id=user_id)
     if row is None or row.deleted_at is not None:
         raise NotFound("No such user.")

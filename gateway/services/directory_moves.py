@@ -10,6 +10,7 @@ from gateway.domain.connections import Connection
 from gateway.domain.directory import MemberDelta
 from gateway.services import attention
 from gateway.storage import tables as t
+from gateway.storage.among import among
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
 SEATS = t.directory_memberships
@@ -107,7 +108,7 @@ _NAMED = (
         t.directory_users.c.organisation_id == bindparam("organisation"),
         t.directory_users.c.connection_id == bindparam("connection"),
         t.directory_users.c.deleted_at.is_(None),
-        t.directory_users.c.id.in_(bindparam("ids", expanding=True)),
+        among(t.directory_users.c.id, "ids"),
     )
 )
 

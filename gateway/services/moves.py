@@ -37,6 +37,8 @@ def target(member: Record) -> Target:
 
 def promote_waiting(uow: UnitOfWork) -> None:
     """Give free seats to those who wait, the longest first."""
+    if not seats.anybody_waits(uow):
+        return
     while (member := uow.one(_WAITING, organisation=uow.organisation_id)) is not None:
         if seats.ask(uow, Cause.WAITLIST, "waitlist").outcome is not Outcome.ADMITTED:
             return

@@ -9,7 +9,7 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, LastOwner
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, funnel, grants, moves, notices, offboarding, seats, terms
+from gateway.services import access, break_glass, funnel, grants, moves, notices, offboarding, seats, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -73,6 +73,7 @@ def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     """End somebody's ownership of record; the caller has made sure of another owner."""
     if not member.owner_of_record:
         return
+    break_glass.lapse(uow, member.id)
     uow.change(t.member_versions, member, owner_of_record=False)
     seats.follow(uow, (member.state, True), (member.state, False))
     uow.record(
@@ -87,7 +88,7 @@ def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
 
 def fit_successor(uow: UnitOfWork, connection: Connection, member: Row[Any]) -> UUID | None:
     """Return whom the connection nominates to succeed a member, if they can act as owner now."""
-    if connection.successor_id in (None, member.id):
+    if connection.successor_id in (None, member.id) or not terms.current(uow).ownership_may_pass:
         return None
     nominee = uow.load(t.members, connection.successor_id)
     fit = nominee.state == MemberState.ACTIVE and not nominee.admin_hold and not nominee.contained
@@ -118,6 +119,7 @@ def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
     """With another owner in place, do what was refused: contained owners become deactivated."""
     m = t.members.c
     for row in uow.all(uow.own(t.members).where(m.contained, m.id != except_for)):
+        break_glass.lapse(uow, row.id)
         uow.change(
             t.member_versions,
             row,

@@ -28,6 +28,7 @@ from gateway.domain.text import fold
 from gateway.services import (
     access,
     attention,
+    break_glass,
     domains,
     funnel,
     houses,
@@ -51,6 +52,10 @@ def enrol(uow: UnitOfWork, connection: Connection, record: UserRecord) -> UUID |
     outcome = on_scim_joining(known.who)
     if outcome.attention:
         attention.note(uow, connection.id, outcome.attention, record.user_name, {})
+    if known.who.break_glass or record.active is False:
+        break_glass.alarm(
+            uow, connection.id, (record.user_name, *record.emails, record.external_id)
+        )
     if outcome.joining is How.NO_MEMBER:
         return None
     if known.member_id and outcome.joining in (How.ADOPTED, How.ADOPTED_DEACTIVATED):
@@ -85,6 +90,18 @@ def manages(uow: UnitOfWork, connection: Connection, member_id: UUID | None) -> 
     Another connection may have taken the member over while this one was disabled.
     """
     return member_id is not None and uow.load(t.members, member_id).managed_by == connection.id
+
+
+def mind_owners(uow: UnitOfWork, connection: Connection, user: Any) -> None:
+    """Raise the alarm where the user who is taken away is a break-glass owner by any name."""
+    e = t.directory_emails.c
+    addresses = uow.all(
+        uow.own(t.directory_emails, e.value_key).where(
+            e.connection_id == connection.id, e.user_id == user.id
+        )
+    )
+    said = (user.user_name, user.external_id, *(row.value_key for row in addresses))
+    break_glass.alarm(uow, connection.id, said)
 
 
 def deactivate(uow: UnitOfWork, connection: Connection, member_id: UUID) -> GatewayError | None:

@@ -1,24 +1,22 @@
 """Seats: counted and given in one place, under the organisation's lock."""
 
-from sqlalchemy import bindparam, select
-
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Admission, Cause, SeatCount, admit, require_open_for, require_seat
 from gateway.services import terms
-from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
 
 
 def count(uow: UnitOfWork) -> SeatCount:
     """Return who could use a seat; its cost does not grow with the organisation."""
-    row = uow.all(_COUNTERS, organisation=uow.organisation_id)[0]
-    return SeatCount(active=row.active_members, owners=row.active_owners, pending=0)
+    return SeatCount(
+        active=uow.count("active_members"), owners=uow.count("active_owners"), pending=0
+    )
 
 
-_COUNTERS = select(t.organisations.c.active_members, t.organisations.c.active_owners).where(
-    t.organisations.c.id == bindparam("organisation")
-)
+def anybody_waits(uow: UnitOfWork) -> bool:
+    """Whether a member waits for a seat."""
+    return uow.count("waiting_members") > 0
 
 
 def ask(uow: UnitOfWork, cause: Cause, scim_overage: str | None = None) -> Admission:
@@ -42,7 +40,12 @@ def follow(
 ) -> None:
     """Keep the counters when a member's (state, owner of record) changes; (None, …): nobody."""
     was, now = before[0] == MemberState.ACTIVE, after[0] == MemberState.ACTIVE
-    members = now - was
-    owners = (now and after[1]) - (was and before[1])
-    if members or owners:
-        uow.stamp(active_members=Plus(members), active_owners=Plus(owners))
+    moved = {
+        "active_members": now - was,
+        "active_owners": (now and after[1]) - (was and before[1]),
+        "waiting_members": (after[0] == MemberState.WAITLISTED)
+        - (before[0] == MemberState.WAITLISTED),
+    }
+    counted = {name: Plus(by) for name, by in moved.items() if by}
+    if counted:
+        uow.stamp(**counted)

@@ -35,6 +35,11 @@ class Terms:
             scim_overage=ScimOverage(scim_overage or self.policies["scim_overage"]),
         )
 
+    @property
+    def ownership_may_pass(self) -> bool:
+        """Whether ownership may go from one member to another."""
+        return bool(self.policies["transfer"] != "forbidden")
+
     def require(self, feature: str) -> None:
         """Refuse what the plan does not include.
 

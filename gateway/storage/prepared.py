@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import CompoundSelect, Connection, Dialect, Select
+from sqlalchemy import CompoundSelect, Connection, Dialect, Select, Table
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from gateway.storage.binding import Binder, binder
 
 T = TypeVar("T")
 MOST_MADE = 2_000
 """Values that one statement remembers; all are forgotten when they are more."""
 
 Query = Select[Any] | CompoundSelect[Any]
-Processor = Callable[[Any], Any] | None
 Record = Any
 """A row with its columns as attributes."""
 
@@ -29,6 +31,11 @@ def fetch(connection: Connection, statement: Query, values: Mapping[str, object]
     cache, and bind all that varies. Errors are the driver's own.
     """
     return _prepared(connection.dialect, statement).fetch(connection, values)
+
+
+def tables_of(connection: Connection, statement: Query) -> frozenset[Any]:
+    """Return the tables that a statement reads, those of its subqueries too."""
+    return _prepared(connection.dialect, statement).tables
 
 
 def fetch_made(
@@ -62,14 +69,14 @@ class _Prepared:
         self._sql = str(compiled)
         self._order = compiled.positiontup
         self._fixed: dict[str, Any] = {}
-        self._binders: dict[str, Processor] = {}
+        self._binders: dict[str, Binder] = {}
         for bind, name in compiled.bind_names.items():
-            binder = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            bound = binder(bind.type, dialect)
             if bind.required:
-                self._binders[name] = binder
+                self._binders[name] = bound
             else:
                 value = bind.effective_value
-                self._fixed[name] = value if binder is None else binder(value)
+                self._fixed[name] = value if bound is None else bound(value)
         columns = list(statement.selected_columns)
         self._readers: list[tuple[int, Callable[[Any], Any]]] = [
             (place, reader)
@@ -77,6 +84,9 @@ class _Prepared:
             if (reader := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
         names = [str(column.key) for column in columns]
+        self.tables = frozenset(
+            each for each in visitors.iterate(statement) if isinstance(each, Table)
+        )
         self._made: dict[Any, Any] = {}
         # A column without a name (a bare count) is reached by its place.
         self._record: Any = namedtuple("Record", names, rename=True)  # type: ignore[misc]
@@ -101,9 +111,9 @@ class _Prepared:
 
     def _rows(self, connection: Connection, values: Mapping[str, object]) -> Any:
         bound = dict(self._fixed)
-        for name, binder in self._binders.items():
+        for name, bind in self._binders.items():
             value = values[name]
-            bound[name] = value if binder is None or value is None else binder(value)
+            bound[name] = value if bind is None or value is None else bind(value)
         cursor = connection.connection.cursor()
         try:
             if self._order is None:

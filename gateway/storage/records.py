@@ -1,6 +1,6 @@
 """Rows that a unit has read, followed through the unit's own writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +22,8 @@ class Records:
 
     def __init__(self) -> None:
         self._kept: dict[Place, Record | None] = {}
+        self._lists: dict[Place, Sequence[Any]] = {}
+        self._sources: dict[Place, tuple[Table, ...]] = {}
 
     def __contains__(self, place: Place) -> bool:
         """Whether anything is known of the row."""
@@ -35,11 +37,30 @@ class Records:
         """Remember a row as it was read, or that there is none."""
         self._kept[place] = None if row is None else SimpleNamespace(**row._asdict())
 
+    def keep_record(self, place: Place, record: Record | None) -> None:
+        """Remember a row that came with others."""
+        self._kept[place] = record
+
+    def keep_rows(self, place: Place, rows: Sequence[Any], tables: tuple[Table, ...]) -> None:
+        """Remember what a query of these tables returned, until one of them is written to."""
+        self._lists[place] = rows
+        self._sources[place] = tables
+
+    def rows(self, place: Place) -> Sequence[Any] | None:
+        """Return what a query returned, None where it is not known any more."""
+        return self._lists.get(place)
+
+    def outdate(self, table: object) -> None:
+        """Forget what queries of a table returned."""
+        for place in [place for place, tables in self._sources.items() if table in tables]:
+            del self._lists[place], self._sources[place]
+
     def follow(self, table: Table, key: Mapping[str, object], values: Mapping[str, Any]) -> None:
         """Show a write in the record that it names; forget those that it may have touched.
 
         A record that somebody holds is left as it is and replaced here.
         """
+        self.outdate(table)
         written = place_of(table, key)
         counted = any(isinstance(value, Plus) for value in values.values())
         columns = key.keys()
@@ -53,10 +74,19 @@ class Records:
 
     def forget_absent(self, table: Table) -> None:
         """Forget which rows of a table are absent: one is being inserted."""
+        self.outdate(table)
         for place, record in list(self._kept.items()):
             if record is None and place[0] is table:
                 del self._kept[place]
 
+    def forget(self, table: object) -> None:
+        """Forget every row of a table: something wrote past the keys."""
+        self.outdate(table)
+        for place in [place for place in self._kept if place[0] is table]:
+            del self._kept[place]
+
     def clear(self) -> None:
         """Forget everything: something wrote past the keys."""
         self._kept.clear()
+        self._lists.clear()
+        self._sources.clear()

@@ -5,13 +5,16 @@ tables it touches. All parts of a CTE see the rows from before it, and a row may
 once, so no batch touches a row twice: such writes are merged, or a new batch begins.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, Executable, Table
+from sqlalchemy import Column, Connection, Dialect, Executable, Table, UpdateBase
+
+from gateway.storage.binding import Binder, binder
 
 BATCH_ROWS = 100
 """Rows of one insert in a CTE; more go by executemany, which has no parameter limit."""
@@ -21,8 +24,6 @@ BATCH_PARTS = 24
 
 LONG_RUN = 8
 """So many neighbouring updates of one form go by executemany."""
-
-Binder = Callable[[Any], Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class WriteSet:
         if not joined:
             self.writes.append(write)
 
+    def touches(self, tables: AbstractSet[Any]) -> bool:
+        """Whether something waits that a read of these tables would miss."""
+        return any(_table_of(write) in tables for write in self.writes)
+
     def clear(self) -> None:
         """Forget everything that waits."""
         self.writes.clear()
@@ -116,6 +121,13 @@ class WriteSet:
             if not write.names_row:
                 return False
         return False
+
+
+def _table_of(write: "Write | Executable") -> Any:
+    """Return the table that a write changes."""
+    if isinstance(write, Insert | Update | UpdateBase):
+        return write.table
+    raise TypeError("a write that names no table")
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
@@ -312,7 +324,7 @@ def _mark(dialect: Dialect) -> str:
 
 @lru_cache(maxsize=1024)
 def _binder(dialect: Dialect, column: Column[Any]) -> Binder:
-    return column.type.dialect_impl(dialect).bind_processor(dialect)
+    return binder(column.type, dialect)
 
 
 @lru_cache(maxsize=128)

@@ -131,10 +131,14 @@ def _seats(town: Town, before: View, after: View, deed: Outcome) -> Iterator[str
     """Invariant 7, and the counters."""
     house = deed.house
     here = after.organisations[house.organisation_id]
-    active = [m for m in after.of(house).values() if m.state == "active"]
+    members = after.of(house).values()
+    active = [m for m in members if m.state == "active"]
     counted = (len(active), sum(m.owner_of_record for m in active))
     if (here.active_members, here.active_owners) != counted:
         yield f"counters {here.active_members, here.active_owners}, recounted {counted}"
+    waiting = sum(m.state == "waitlisted" for m in members)
+    if here.waiting_members != waiting:
+        yield f"counted {here.waiting_members} who wait, recounted {waiting}"
     then = before.organisations[house.organisation_id]
     if here.active_members > then.active_members:
         yield from _within_limit(town, house, counted)

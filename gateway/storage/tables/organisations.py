@@ -25,6 +25,7 @@ organisations = Table(
     # Counters and a version that spare every change a recount and a reload.
     number("active_members", default=0),
     number("active_owners", default=0),
+    number("waiting_members", default=0),
     number("terms_version", default=0),
     instant("created_at"),
     instant("last_change"),

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    UpdateBase,
     bindparam,
     select,
 )
@@ -27,7 +28,7 @@ from gateway.domain.identity import Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.facts import Ledger
 from gateway.storage.prepared import Record as Record
-from gateway.storage.prepared import fetch
+from gateway.storage.prepared import fetch, tables_of
 from gateway.storage.records import Records, place_of
 from gateway.storage.vault import Vault
 from gateway.storage.writes import Insert, Plus, Update, WriteSet
@@ -37,6 +38,11 @@ CLOSED = Vault()
 TICK = timedelta(microseconds=1)
 TRIES = 6
 NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
+
+
+_O = t.organisations.c
+COUNTED = (_O.active_members, _O.active_owners, _O.waiting_members)
+COUNTERS = select(*COUNTED).where(_O.id == bindparam("organisation"))
 
 
 @lru_cache(maxsize=256)
@@ -50,8 +56,9 @@ class UnitOfWork:
     """What every verb needs: a connection, where, who, when, and the facts so far.
 
     Writes are collected and sent in order, at the latest when the unit ends and before
-    each read. `now` is fixed when the unit opens, so all rows of one change agree; under
-    the organisation's lock it is later than every earlier change of the organisation.
+    each read that they concern. `now` is fixed when the unit opens, so all rows of one change
+    agree; under the organisation's lock it is later than every earlier change of the
+    organisation.
     """
 
     connection: Connection
@@ -61,6 +68,7 @@ class UnitOfWork:
     now: datetime
     new_id: Callable[[], UUID]
     memory: dict[str, Any] | None = None
+    counters: dict[str, int] = field(default_factory=dict)
     vault: Vault = CLOSED
     _loaded: Records = field(default_factory=Records)
     _pending: WriteSet = field(default_factory=WriteSet)
@@ -78,11 +86,15 @@ class UnitOfWork:
         return rows[0] if rows else None
 
     def all(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
-        """Return every row; a statement that is bound to values here is prepared once."""
-        if self._pending:
-            self.flush()
+        """Return every row; a statement that is bound to values here is prepared once.
+
+        Writes that such a statement could not see go on waiting for their common round trip.
+        """
         if values and isinstance(statement, Select | CompoundSelect):
+            if self._pending and self._pending.touches(tables_of(self.connection, statement)):
+                self.flush()
             return fetch(self.connection, statement, values)
+        self.flush()
         return self.connection.execute(statement).all()
 
     def scalar(self, statement: Executable, **values: object) -> Any:
@@ -114,6 +126,22 @@ class UnitOfWork:
             values = {**key, "organisation_id": self.organisation_id}
             self._loaded.keep(place, self.one(_by_key(table, tuple(key)), **values))
         return self._loaded[place]
+
+    def knows(self, table: Table, **key: object) -> bool:
+        """Whether this unit knows the row with this key, or that there is none."""
+        return place_of(table, key) in self._loaded
+
+    def keep(self, table: Table, record: Record | None, **key: object) -> None:
+        """Take a row that came with others as `find` would have read it."""
+        self._loaded.keep_record(place_of(table, key), record)
+
+    def keep_rows(self, tables: tuple[Table, ...], rows: Sequence[Any], **key: object) -> None:
+        """Take rows of the first table that came with others, until one of them is written to."""
+        self._loaded.keep_rows(place_of(tables[0], key), rows, tables)
+
+    def kept_rows(self, table: Table, **key: object) -> Sequence[Any] | None:
+        """Return the rows that `keep_rows` took, None if they are not known any more."""
+        return self._loaded.rows(place_of(table, key))
 
     def remembered(self, name: str, load: Callable[[], T]) -> T:
         """Return what `load` reads of the organisation's terms, read once per version of them.
@@ -154,13 +182,22 @@ class UnitOfWork:
         self._pending.add(Update(table, own, values))
         self._loaded.follow(table, key, values)
 
-    def apply(self, statement: Executable) -> None:
+    def apply(self, statement: UpdateBase) -> None:
         """Collect a data-changing statement whose result nobody needs."""
-        self._loaded.clear()
+        self._loaded.forget(statement.table)
         self._pending.add(statement)
+
+    def count(self, name: str) -> int:
+        """Return a counter of the organisation, as this unit's writes leave it."""
+        if name not in self.counters:
+            self.counters |= self.all(COUNTERS, organisation=self.organisation_id)[0]._asdict()
+        return self.counters[name]
 
     def stamp(self, **values: object) -> None:
         """Set columns of the organisation's own row."""
+        for name, value in values.items():
+            if isinstance(value, Plus) and name in self.counters:
+                self.counters[name] += value.by
         self._pending.add(Update(t.organisations, {"id": self.organisation_id}, values))
 
     def execute(self, statement: Executable) -> CursorResult[Any]:
@@ -221,13 +258,13 @@ class UnitOfWork:
         """
         self.flush()
         self.now += TICK
-        facts = len(self._facts)
+        facts, counters = len(self._facts), dict(self.counters)
         try:
             with self.connection.begin_nested():
                 yield
                 self.flush()
         except BaseException:
-            self.memory = None
+            self.memory, self.counters = None, counters
             self._loaded.clear()
             self._pending.clear()
             del self._facts[facts:]

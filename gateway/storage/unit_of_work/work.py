@@ -25,7 +25,7 @@ from gateway.storage.engine import Engines
 from gateway.storage.memories import Memories
 from gateway.storage.prepared import Record as Record
 from gateway.storage.prepared import fetch
-from gateway.storage.unit_of_work.unit import CLOSED, TICK, LockedUnit, UnitOfWork
+from gateway.storage.unit_of_work.unit import CLOSED, COUNTED, TICK, LockedUnit, UnitOfWork
 from gateway.storage.vault import Vault
 
 T = TypeVar("T")
@@ -183,6 +183,7 @@ class Work:
             now=max(self.clock(), row.last_change + TICK),
             new_id=self.new_id,
             memory=self._memories.of(organisation_id, row.terms_version),
+            counters={column.name: getattr(row, column.name) for column in COUNTED},
             vault=self.vault,
         )
 
@@ -200,7 +201,7 @@ class Work:
 
 
 _LOCK = (
-    select(t.organisations.c.last_change, t.organisations.c.terms_version)
+    select(t.organisations.c.last_change, t.organisations.c.terms_version, *COUNTED)
     .where(t.organisations.c.id == bindparam("organisation"))
     .with_for_update(key_share=True)
 )

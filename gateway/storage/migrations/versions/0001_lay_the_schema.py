@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("active_members", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("active_owners", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting_members", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("terms_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_change", types.UTCDateTime(), nullable=False),
