@@ -9,9 +9,23 @@ from gateway.domain.directory import GroupRecord, StoredGroup, StoredUser, UserR
 from gateway.domain.errors import Refused
 from gateway.domain.identity import Actor, ActorType
 from gateway.domain.text import fold
-from gateway.services import connections, directory, directory_groups, domains, organisations
+from gateway.services import (
+    break_glass,
+    connections,
+    credentials,
+    directory,
+    directory_groups,
+    domains,
+    organisations,
+    people,
+    terms,
+)
+from gateway.storage import tables as t
+from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork, Work
 
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = people.hash_password(PASSWORD)
 OPERATOR = Actor(ActorType.OPERATOR, "operator", "Operator")
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 
@@ -68,11 +82,23 @@ def house(work: Work, slug: str = "acme", preset: str = "five_role", **settings:
             display_name="Sara Second",
             role=second_role(preset),
         )
-        connection_id = connections.create(uow, "Okta", successor, **settings)
+        heir = successor if terms.current(uow).ownership_may_pass else None
+        if heir is None:
+            appoint_break_glass(uow, owner_id)
+        connection_id = connections.create(uow, "Okta", heir, **settings)
         return successor, connections.get(uow, connection_id)
 
     successor_id, connection = work.run(organisation_id, OPERATOR, furnish)
     return House(organisation_id, owner_id, successor_id, connection)
+
+
+def appoint_break_glass(uow: UnitOfWork, owner_id: UUID) -> None:
+    """Give an owner of record two factors, and let them always come in."""
+    person_id = uow.load(t.members, owner_id).person_id
+    here = PersonWork.beside(uow)
+    here.change(t.persons, person_id, password_hash=PASSWORD_HASH)
+    credentials.new_recovery_codes(here, person_id)
+    break_glass.appoint(uow, owner_id)
 
 
 def second_role(preset: str) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +11,10 @@ from gateway.domain.errors import GatewayError
 from gateway.domain.identity import Actor, ActorType
 from gateway.domain.permissions import ACTIONS
 from gateway.services import (
+    break_glass,
     chatbots,
     connections,
+    credentials,
     domains,
     keys,
     organisations,
@@ -21,7 +23,10 @@ from gateway.services import (
     presets,
     scim_tokens,
     teams,
+    terms,
 )
+from gateway.storage import tables as t
+from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork, Work
 
 OPERATOR = Actor(ActorType.OPERATOR, "demo", "Demo operator")
@@ -67,6 +72,7 @@ class Furnished:
     token: str
     chatbots: dict[str, str]
     team: str
+    owner_codes: list[str] = field(default_factory=list)
 
     def document(self, base_url: str) -> dict[str, Any]:
         """Return what `gateway demo --json` tells of it."""
@@ -74,7 +80,11 @@ class Furnished:
             "id": self.id,
             "slug": self.slug,
             "api_key": self.api_key,
-            "owner": {"email": self.owner_email, "password": self.owner_password},
+            "owner": {
+                "email": self.owner_email,
+                "password": self.owner_password,
+                **({"recovery_codes": self.owner_codes} if self.owner_codes else {}),
+            },
             "verified_domains": [self.domain],
             "scim": {
                 "connection": self.connection,
@@ -182,7 +192,10 @@ def _equip(uow: UnitOfWork, options: Options, company: Company, owner_id: UUID) 
         display_name=company.successor,
         role=below_owner(options.preset)[0],
     )
-    connection = connections.create(uow, company.idp, successor, bot_scope="all")
+    may_pass = terms.current(uow).ownership_may_pass
+    codes = [] if may_pass else _let_always_in(uow, owner_id)
+    heir = successor if may_pass else None
+    connection = connections.create(uow, company.idp, heir, bot_scope="all")
     if options.plan is not None:
         with uow.savepoint():  # an instant of its own: a subscription changes once in each
             organisations.change_subscription(uow, seat_limit=limit)
@@ -194,7 +207,16 @@ def _equip(uow: UnitOfWork, options: Options, company: Company, owner_id: UUID) 
         "token": token.secret,
         "chatbots": {name: str(chatbots.create(uow, name)) for name in CHATBOTS},
         "team": str(teams.create(uow, TEAM)),
+        "owner_codes": codes,
     }
+
+
+def _let_always_in(uow: UnitOfWork, owner_id: UUID) -> list[str]:
+    """Appoint the owner, whom nobody can succeed, as break-glass owner; return their codes."""
+    person_id = uow.load(t.members, owner_id).person_id
+    codes = credentials.new_recovery_codes(PersonWork.beside(uow), person_id)
+    break_glass.appoint(uow, owner_id)
+    return codes
 
 
 def below_owner(preset_id: str) -> list[str]:

@@ -27,7 +27,7 @@ TABLE = t.break_glass_owners
 
 
 def exist(uow: UnitOfWork) -> bool:
-    """Whether somebody can come in, whatever happens to the provider, with the factors they have."""
+    """Whether somebody can come in, whatever happens to the provider, with the factors left."""
     m = t.members.c
     able = _appointed(uow, m.person_id).where(
         m.state == MemberState.ACTIVE, m.owner_of_record, ~m.admin_hold

@@ -9,7 +9,17 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, LastOwner
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, break_glass, funnel, grants, moves, notices, offboarding, seats, terms
+from gateway.services import (
+    access,
+    break_glass,
+    funnel,
+    grants,
+    moves,
+    notices,
+    offboarding,
+    seats,
+    terms,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 

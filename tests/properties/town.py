@@ -114,7 +114,10 @@ def _house(work: Work, rng: Random, slug: str) -> House:
             name=slug,
             preset=preset,
             add_ons=("enterprise",),
-            policies={"seat_overage": rng.choice(("block", "block", "bill"))},
+            policies={
+                "seat_overage": rng.choice(("block", "block", "bill")),
+                "transfer": "allowed",  # the owner may be provisioned, and somebody succeeds
+            },
             owner_email=f"owner@{slug}.test",
             owner_name="Olga Owner",
         )
