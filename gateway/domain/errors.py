@@ -125,6 +125,66 @@ class AlreadyMember(GatewayError):
     code = "already_member"
 
 
+class AlreadyInvited(GatewayError):
+    """The address has a pending invitation."""
+
+    code = "already_invited"
+
+
+class MemberDeactivated(GatewayError):
+    """The person is a member here who was deactivated by hand; reactivate instead."""
+
+    code = "member_deactivated"
+
+
+class InvitesManagedByIdP(GatewayError):
+    """The identity provider adds people here, so that nobody is invited by hand."""
+
+    code = "invites_managed_by_idp"
+
+
+class AccountRequired(GatewayError):
+    """Only people with an account are invited here."""
+
+    code = "account_required"
+
+
+class ChatbotsRequired(GatewayError):
+    """Members see selected chatbots only, and the invitation names none."""
+
+    code = "chatbots_required"
+
+
+class EmailMismatch(GatewayError):
+    """The signed-in person has not proved the address that was invited."""
+
+    code = "email_mismatch"
+
+
+class InvitationRevoked(GatewayError):
+    """The invitation was revoked, declined, or made needless; details carry its `state`."""
+
+    code = "invitation_revoked"
+
+
+class InvitationExpired(GatewayError):
+    """The invitation's time is over."""
+
+    code = "invitation_expired"
+
+
+class InvitationRotated(GatewayError):
+    """A newer link was mailed; this one opens nothing."""
+
+    code = "invitation_rotated"
+
+
+class InvitationUsed(GatewayError):
+    """The invitation was accepted before."""
+
+    code = "invitation_used"
+
+
 class ManagedByIdP(GatewayError):
     """The identity provider decides this; details name group, rule and connection."""
 

@@ -27,6 +27,7 @@ INSTALLATION_WIDE = {
     "uq_scim_clients_secret": "a secret is looked up before its organisation is known",
     "uq_scim_tokens_hash": "a secret is looked up before its organisation is known",
     "uq_link_proposals_token": "a secret is looked up before its organisation is known",
+    "uq_invitation_links_token": "a secret is looked up before its organisation is known",
     "uq_sso_connections_slug": "a sign-in address names the connection alone",
     "uq_connections_id": "a SCIM URL names the connection alone",
     "uq_domains_verified": "a domain is proved for one organisation at a time",

@@ -27,6 +27,7 @@ from gateway.storage.tables.facts import (
     chains,
     outbox,
 )
+from gateway.storage.tables.invitations import invitation_links, invitations
 from gateway.storage.tables.mapping import mapping_rules
 from gateway.storage.tables.members import grants, member_versions, members
 from gateway.storage.tables.metadata import Versioned, metadata
@@ -94,6 +95,8 @@ __all__ = [
     "grants",
     "idempotency_keys",
     "identities",
+    "invitation_links",
+    "invitations",
     "letters",
     "link_proposals",
     "mailed_links",

@@ -26,6 +26,7 @@ organisations = Table(
     number("active_members", default=0),
     number("active_owners", default=0),
     number("waiting_members", default=0),
+    number("pending_invitations", default=0),
     number("terms_version", default=0),
     instant("created_at"),
     instant("last_change"),

@@ -36,6 +36,13 @@ persons = Table(
     text_column("display_name"),
     text_column("password_hash", nullable=True),
     Column("must_change_password", Boolean, nullable=False, server_default=text("false")),
+    # The organisation whose admin chose the password: it proves the person nowhere else.
+    Column(
+        "password_chosen_by",
+        Uuid,
+        ForeignKey("organisations.id", name="fk_persons_password_chosen_by"),
+        nullable=True,
+    ),
     # A confined person can be proved by this organisation's connections only.
     Column("confined_to", Uuid, ForeignKey("organisations.id"), nullable=True),
     instant("created_at"),

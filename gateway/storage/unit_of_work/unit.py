@@ -41,7 +41,7 @@ NOUNS = {t.directory_users: "user", t.directory_groups: "group"}
 
 
 _O = t.organisations.c
-COUNTED = (_O.active_members, _O.active_owners, _O.waiting_members)
+COUNTED = (_O.active_members, _O.active_owners, _O.waiting_members, _O.pending_invitations)
 COUNTERS = select(*COUNTED).where(_O.id == bindparam("organisation"))
 
 
@@ -236,11 +236,12 @@ class UnitOfWork:
         """Return how often each fact was recorded so far."""
         return dict(Counter(fact.action for _, fact in self._facts))
 
-    def send(self, channel: str, type: str, payload: Mapping[str, object]) -> None:
-        """Put a message into the outbox; it leaves after the commit."""
+    def send(self, channel: str, type: str, payload: Mapping[str, object]) -> UUID:
+        """Put a message into the outbox, and return its id; it leaves after the commit."""
+        message_id = self.new_id()
         self.insert(
             t.outbox,
-            id=self.new_id(),
+            id=message_id,
             channel=channel,
             type=type,
             payload=dict(payload),
@@ -248,6 +249,7 @@ class UnitOfWork:
             position=len(self._facts),
             due_at=self.now,
         )
+        return message_id
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("active_members", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("active_owners", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("waiting_members", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("pending_invitations", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("terms_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_change", types.UTCDateTime(), nullable=False),
@@ -338,10 +339,14 @@ def upgrade() -> None:
         sa.Column(
             "must_change_password", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
         ),
+        sa.Column("password_chosen_by", sa.Uuid(), nullable=True),
         sa.Column("confined_to", sa.Uuid(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["confined_to"], ["organisations.id"], name=op.f("fk_persons__organisations")
+        ),
+        sa.ForeignKeyConstraint(
+            ["password_chosen_by"], ["organisations.id"], name="fk_persons_password_chosen_by"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persons")),
     )
@@ -584,6 +589,65 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_connections")),
         sa.UniqueConstraint("id", name=op.f("uq_connections_id")),
     )
+    op.create_table(
+        "invitations",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("email_key", types.Key(), nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        sa.Column("bot_scope", sa.String(), nullable=False),
+        sa.Column("chatbots", types.JSONText(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("invited_by", types.JSONText(), nullable=False),
+        sa.Column("inviter_id", sa.Uuid(), nullable=True),
+        sa.Column("inviter_name", sa.String(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", types.UTCDateTime(), nullable=False),
+        sa.Column("ended_at", types.UTCDateTime(), nullable=True),
+        sa.Column("member_id", sa.Uuid(), nullable=True),
+        sa.Column("mail_id", sa.Uuid(), nullable=True),
+        sa.Column("delivery", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "inviter_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_invitations_inviter_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_invitations_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "role_id"],
+            ["roles.organisation_id", "roles.id"],
+            name=op.f("fk_invitations_role_id_roles"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_invitations__organisations")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_invitations")),
+    )
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_invitations_created", ["organisation_id", "created_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_invitations_due",
+            ["organisation_id", "expires_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("ix_invitations_mail", ["organisation_id", "mail_id"], unique=False)
+        batch_op.create_index(
+            "uq_invitations_pending",
+            ["organisation_id", "email_key"],
+            unique=True,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+
     op.create_table(
         "mailed_links",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1104,6 +1168,34 @@ def upgrade() -> None:
             unique=True,
             postgresql_where=sa.text("subject <> ''"),
             sqlite_where=sa.text("subject <> ''"),
+        )
+
+    op.create_table(
+        "invitation_links",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("invitation_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("token_hash", types.Key(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("rotated_at", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "invitation_id"],
+            ["invitations.organisation_id", "invitations.id"],
+            name=op.f("fk_invitation_links_invitation_id_invitations"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_invitation_links")),
+    )
+    with op.batch_alter_table("invitation_links", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_invitation_links_invitation", ["organisation_id", "invitation_id"], unique=False
+        )
+        batch_op.create_index(
+            "uq_invitation_links_token",
+            ["token_hash"],
+            unique=True,
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
         )
 
     op.create_table(
@@ -1794,6 +1886,15 @@ def downgrade() -> None:
         )
 
     op.drop_table("link_proposals")
+    with op.batch_alter_table("invitation_links", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_invitation_links_token",
+            postgresql_where=sa.text("token_hash <> ''"),
+            sqlite_where=sa.text("token_hash <> ''"),
+        )
+        batch_op.drop_index("ix_invitation_links_invitation")
+
+    op.drop_table("invitation_links")
     with op.batch_alter_table("identities", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_identities_subject",
@@ -1933,6 +2034,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_mailed_links_email")
 
     op.drop_table("mailed_links")
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_invitations_pending",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index("ix_invitations_mail")
+        batch_op.drop_index(
+            "ix_invitations_due",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index("ix_invitations_created")
+
+    op.drop_table("invitations")
     op.drop_table("connections")
     with op.batch_alter_table("chatbots", schema=None) as batch_op:
         batch_op.drop_index(
