@@ -183,16 +183,13 @@ def _user_groups(spelling: Spelling) -> Expression:
 
 
 def _group_members(spelling: Spelling) -> Expression:
-    """The members of the group at hand as JSON text, entries joined by commas."""
+    """The ids of the members of the group at hand, joined by commas; the reader forms entries."""
     rows = _related(
         GROUP,
         SEAT.c.group_id,
         select(spelling.written(SEAT.c.user_id).label("value")).order_by(SEAT.c.user_id),
     )
-    fragment = _concat(
-        '{"value":"', rows.value, f'","$ref":"{BASE}/Users/', rows.value, '","type":"User"}'
-    )
-    return select(spelling.joined(fragment)).scalar_subquery()
+    return select(spelling.joined(rows.value)).scalar_subquery()
 
 
 def _named_members(spelling: Spelling) -> Expression:

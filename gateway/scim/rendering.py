@@ -17,8 +17,9 @@ LIST = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"total
 class Stored(NamedTuple):
     """A row of the directory as a resource needs it, all of it text already.
 
-    `related` holds the fragments of the user's groups or the group's members; it is None
-    where there are none or they were not read. `active` is None for groups.
+    `related` holds the fragments of the user's groups or the group's members, or the members'
+    ids, separated by commas; it is None where there are none or they were not read. `active`
+    is None for groups.
     """
 
     kind: str
@@ -51,11 +52,19 @@ def resource(stored: Stored, base: str) -> str:
     if active is not None:
         state = ',"active":true' if active else ',"active":false'
     if related:
-        shown = f',"{RELATED[kind]}":[{related.replace(BASE, base)}]'
+        shown = f',"{RELATED[kind]}":[{_entries(related, base)}]'
     return (
         f'{document[:-1]},"id":"{row_id}"{state}{shown},"meta":{{"resourceType":"{kind}",'
         f'"created":"{created}","lastModified":"{modified}",'
         f'"location":"{base}/{kind}s/{row_id}","version":"W/\\"{version}\\""}}}}'
+    )
+
+
+def _entries(related: str, base: str) -> str:
+    if related[0] == "{":
+        return related.replace(BASE, base)
+    return ",".join(
+        [f'{{"value":"{x}","$ref":"{base}/Users/{x}","type":"User"}}' for x in related.split(",")]
     )
 
 
