@@ -1,4 +1,4 @@
-"""Mail: a message of the outbox as plain text, handed to an SMTP server."""
+"""Mail: a message of the outbox, as text and HTML, handed to an SMTP server."""
 
 import smtplib
 import ssl
@@ -92,7 +92,7 @@ class Mailer:
 
 
 def compose(message: Message, sender: str, name: str) -> EmailMessage:
-    """Return a message as mail: plain text, with an id that every attempt shares.
+    """Return a message as mail: text, HTML where it has some, and an id that every attempt shares.
 
     Receivers that keep ids therefore drop a second copy. No header can carry a line break.
     """
@@ -104,6 +104,8 @@ def compose(message: Message, sender: str, name: str) -> EmailMessage:
     mail["Message-ID"] = f"<{message.id}@{name}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.payload["text"])
+    if "html" in message.payload:
+        mail.add_alternative(message.payload["html"], subtype="html")
     return mail
 
 

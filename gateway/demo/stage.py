@@ -164,7 +164,7 @@ def _furnish(work: Work, options: Options, company: Company) -> Furnished:
 
     def found(uow: UnitOfWork) -> tuple[UUID, UUID]:
         owner_id = organisations.create(uow, new)
-        outbox.send_mail(uow, "organisation.welcome", email, *_welcome(company))
+        outbox.post(uow, "organisation.welcome", email, name=company.owner, idp=company.idp)
         return uow.organisation_id, owner_id
 
     organisation_id, owner_id = work.found(OPERATOR, found)
@@ -235,11 +235,3 @@ def _every_scope(preset_id: str) -> list[str]:
 
 def _address(name: str, company: Company) -> str:
     return f"{name.lower().replace(' ', '.')}@{company.domain}"
-
-
-def _welcome(company: Company) -> tuple[str, str]:
-    return (
-        f"{company.name} is ready",
-        f"Hello {company.owner},\n\nyour organisation {company.name} exists and you own it."
-        f" {company.idp} may provision people into it now.\n",
-    )

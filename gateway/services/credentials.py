@@ -61,16 +61,15 @@ def set_password(
     here: PersonWork, person_id: UUID, password_hash: str, *, keep: UUID | None = None
 ) -> None:
     """Give a person another password; every other session of theirs ends, and they are told."""
-    here.change(t.persons, person_id, password_hash=password_hash, must_change_password=False)
-    session_ends.revoke_person(here, person_id, "password_changed", keep)
-    tell(
-        here,
+    here.change(
+        t.persons,
         person_id,
-        "password_changed",
-        "Your password was changed",
-        "Your password was changed, and your other sessions have ended.\n\n"
-        "If this was not you, set a new one with the link on the sign-in page.\n",
+        password_hash=password_hash,
+        must_change_password=False,
+        password_chosen_by=None,
     )
+    session_ends.revoke_person(here, person_id, "password_changed", keep)
+    tell(here, person_id, "password_changed")
 
 
 # -- authenticator ------------------------------------------------------------------
@@ -180,21 +179,15 @@ def codes_left(here: PersonWork, person_id: UUID) -> int:
 # -- inside -------------------------------------------------------------------------
 
 
-def tell(here: PersonWork, person_id: UUID, kind: str, subject: str, text: str) -> None:
+def tell(here: PersonWork, person_id: UUID, kind: str, **facts: str) -> None:
     """Write to a person's own address, if there is one."""
     email = load(here, person_id).email
     if email:
-        letters.send(here, kind, email, subject, text)
+        letters.send(here, kind, email, **facts)
 
 
 def _factor_changed(here: PersonWork, person_id: UUID, what: str) -> None:
-    tell(
-        here,
-        person_id,
-        "factor_changed",
-        "The ways to prove your account have changed",
-        f"{what}\n\nIf this was not you, set a new password with the link on the sign-in page.\n",
-    )
+    tell(here, person_id, "factor_changed", what=what)
 
 
 def _totp(here: PersonWork, person_id: UUID) -> Row[Any] | None:

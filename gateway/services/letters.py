@@ -8,16 +8,17 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
-from gateway.services import outbox
-from gateway.services.outbox import LEASE, PAUSES, Message, one_line
+from gateway.services import messages, outbox
+from gateway.services.messages.writing import Fact, one_line
+from gateway.services.outbox import LEASE, PAUSES, Message
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
 
 L = t.letters
 
 
-def send(here: PersonWork, type: str, to: str, subject: str, text: str) -> None:
-    """Put a plain-text letter into the box, in the commit of the change it tells of.
+def send(here: PersonWork, type: str, to: str, *, link: str | None = None, **facts: Fact) -> None:
+    """Put a message of the catalogue into the box, in the commit of the change it tells of.
 
     :raises BadEmail: the address is not one line with one recipient.
     """
@@ -26,7 +27,7 @@ def send(here: PersonWork, type: str, to: str, subject: str, text: str) -> None:
         L,
         id=here.new_id(),
         type=type,
-        payload={"to": to, "subject": one_line(subject), "text": text},
+        payload=outbox.payload(to, messages.write(type, facts, link=link, voice={}), secret=True),
         created_at=here.now,
         due_at=here.now,
         attempts=0,
@@ -61,7 +62,9 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 def finish(connection: Connection, now: datetime, message: Message) -> bool:
     """Mark a letter as sent; False if the lease had passed to another worker."""
-    return _settle(connection, message, delivered_at=now, last_error=None, payload=_kept(message))
+    return _settle(
+        connection, message, delivered_at=now, last_error=None, payload=outbox.kept(message)
+    )
 
 
 def retry(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
@@ -79,17 +82,13 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
         message,
         given_up_at=now,
         last_error=one_line(reason),
-        payload=_kept(message),
+        payload=outbox.kept(message),
     )
 
 
 def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a letter that was claimed and not tried."""
     return _settle(connection, message, attempts=message.attempts - 1)
-
-
-def _kept(message: Message) -> dict[str, object]:
-    return {"to": message.payload["to"], "subject": message.payload["subject"], "text": ""}
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

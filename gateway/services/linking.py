@@ -84,14 +84,7 @@ def accept(uow: UnitOfWork, token: str, session: Session) -> str:
     )
     identities.link(uow, asserted, member, Link.PROOF)
     if member.email:
-        outbox.send_mail(
-            uow,
-            "identity_linked",
-            member.email,
-            "A new way to sign in to your account",
-            "An account at your organisation's identity provider now signs you in.\n\n"
-            "If this was not you, change your password and tell your administrator.",
-        )
+        outbox.post(uow, "identity_linked", member.email)
     way: str = proposal.return_to
     return way
 

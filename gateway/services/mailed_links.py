@@ -51,8 +51,7 @@ def ask(here: PersonWork, email: str, origin: str) -> None:
         used_at=None,
     )
     link = f"{origin}/login/{'set-password' if person is not None else 'sign-up'}?token={token}"
-    subject, text = _TEXTS[purpose]
-    letters.send(here, purpose, to, subject, text.format(link=link))
+    letters.send(here, purpose, to, link=link)
 
 
 def peek(here: PersonWork, token: str | None) -> Row[Any]:
@@ -115,19 +114,3 @@ def _use(here: PersonWork, token: str, purpose: str) -> Row[Any]:
     if not here.execute(update(m).where(unused).values(used_at=here.now)).rowcount:
         raise SignInFailed("attempt_used")
     return row
-
-
-_TEXTS = {
-    SIGN_UP: (
-        "Create your account",
-        "Somebody, probably you, wants to create an account with this address.\n\n"
-        "Open this link within an hour to choose a name and a password:\n\n{link}\n\n"
-        "If it was not you, do nothing: there is no account.\n",
-    ),
-    SET_PASSWORD: (
-        "Set your password",
-        "Somebody, probably you, wants to set the password of the account with this address.\n\n"
-        "Open this link within an hour:\n\n{link}\n\n"
-        "If it was not you, do nothing: nothing has changed.\n",
-    ),
-}

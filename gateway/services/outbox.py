@@ -5,7 +5,6 @@ with no transaction open, and says what became of it. Delivery is at least once:
 dies between sending and saying so leaves a row that is sent again, under the same Message-ID.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,9 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from gateway.domain.errors import BadEmail
+from gateway.domain.invitations import Delivery
+from gateway.services import messages, presets
+from gateway.services.messages.writing import Fact, one_line, plain_name
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -26,8 +28,10 @@ PAUSES = tuple(
 )
 """Waits after the first, second, … failed attempt; after the last one a message is given up."""
 
-NAME_LIMIT = 64
-"""Longest name that is put into a mail."""
+INVITING = frozenset({"invitation.created", "invitation.resent"})
+"""Mails whose fate their invitation shows."""
+
+__all__ = ["Message", "one_line", "plain_name", "post", "send_mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,39 @@ class Message:
     leased_until: datetime
 
 
-def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> None:
-    """Put a plain-text mail into the outbox, in the commit of the change it tells of.
+def post(uow: UnitOfWork, type: str, to: str, *, link: str | None = None, **facts: Fact) -> UUID:
+    """Put a message of the catalogue into the outbox, in the organisation's voice; return its id.
+
+    A link is a secret: what the mail says is dropped once it has left or is given up.
 
     :raises BadEmail: the address is not one line with one recipient.
     """
     require_recipient(to)
-    uow.send("mail", type, {"to": to, "subject": one_line(subject), "text": text})
+    letter = messages.write(type, facts, link=link, voice=_voice_of(uow))
+    return uow.send("mail", type, payload(to, letter, secret=link is not None))
+
+
+def payload(to: str, letter: messages.Letter, *, secret: bool) -> dict[str, object]:
+    """Return a letter as a row keeps it until it has left."""
+    said = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
+    return {**said, "secret": True} if secret else said
+
+
+def kept(message: "Message") -> dict[str, object]:
+    """Return what may stay of a message that has left, or never will."""
+    if not message.payload.get("secret"):
+        return message.payload
+    return {"to": message.payload["to"], "subject": message.payload["subject"], "text": ""}
+
+
+def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> None:
+    """Put a mail of these paragraphs into the outbox, in the commit of the change it tells of.
+
+    :raises BadEmail: the address is not one line with one recipient.
+    """
+    require_recipient(to)
+    letter = messages.frame(subject, text, voice=_voice_of(uow))
+    uow.send("mail", type, payload(to, letter, secret=False))
 
 
 def require_recipient(to: str) -> None:
@@ -59,20 +89,6 @@ def require_recipient(to: str) -> None:
     """
     if not to.isprintable() or to.count("@") != 1 or any(x in to for x in ' ,;<>"()'):
         raise BadEmail("Not an address that mail can go to.", email=to)
-
-
-def one_line(text: str) -> str:
-    """Return `text` without line breaks and control characters, as a header may carry it."""
-    return " ".join("".join(x if x.isprintable() else " " for x in text).split())
-
-
-def plain_name(name: str) -> str:
-    """Return a name as a mail may show it: one line of 64 characters that no reader links.
-
-    Whoever chooses a name must not be able to put an address of theirs into our mail.
-    """
-    unlinked = re.sub(r"[.:/@](?=\S)", " ", one_line(name))
-    return " ".join(unlinked.split())[:NAME_LIMIT]
 
 
 def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Message]:
@@ -97,7 +113,11 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 def finish(connection: Connection, now: datetime, message: Message) -> bool:
     """Mark a message as sent; False if the lease had passed to another worker."""
-    return _settle(connection, message, delivered_at=now, last_error=None)
+    if message.type in INVITING:
+        i = t.invitations
+        mine = (i.c.organisation_id == message.organisation_id, i.c.mail_id == message.id)
+        connection.execute(update(i).where(*mine).values(delivery=Delivery.SENT))
+    return _settle(connection, message, delivered_at=now, last_error=None, payload=kept(message))
 
 
 def retry(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
@@ -115,12 +135,29 @@ def is_last(message: Message) -> bool:
 
 def give_up(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
     """Never try a message again, and say why."""
-    return _settle(connection, message, given_up_at=now, last_error=one_line(reason))
+    return _settle(
+        connection,
+        message,
+        given_up_at=now,
+        last_error=one_line(reason),
+        payload=kept(message),
+    )
 
 
 def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a message that was claimed and not tried, as when a worker stops."""
     return _settle(connection, message, attempts=message.attempts - 1)
+
+
+def _voice_of(uow: UnitOfWork) -> dict[str, str]:
+    o = t.organisations.c
+    row = uow.all(select(o.name, o.preset).where(o.id == uow.organisation_id))[0]
+    labels = presets.packaged().preset(row.preset).labels
+    return {
+        "organisation": row.name,
+        "organisation_word": labels["organisation"],
+        "chatbot_word": labels["chatbot"],
+    }
 
 
 def _settle(connection: Connection, message: Message, **values: object) -> bool:

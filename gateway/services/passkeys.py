@@ -100,13 +100,7 @@ def add(
         created_at=here.now,
         last_used_at=None,
     )
-    credentials.tell(
-        here,
-        person_id,
-        "factor_changed",
-        "A passkey was added to your account",
-        "If this was not you, set a new password with the link on the sign-in page.\n",
-    )
+    credentials.tell(here, person_id, "factor_changed", what="A passkey was added to your account.")
     return passkey_id
 
 
