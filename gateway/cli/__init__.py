@@ -10,7 +10,7 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from gateway.cli.asking import audit_trail, member
-from gateway.cli.credentials import operator_key, scim_token
+from gateway.cli.credentials import encryption_keys, operator_key, scim_token
 from gateway.cli.demonstration import demo
 from gateway.cli.organisations import domain, organisation, owner
 from gateway.cli.running import migrate, serve, worker
@@ -36,6 +36,7 @@ for command in (
     domain,
     scim_token,
     operator_key,
+    encryption_keys,
     member,
     audit_trail,
 ):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,9 @@ import click
 from gateway.cli import finding
 from gateway.cli.opening import open_settings, open_work, operator
 from gateway.cli.printing import Duration, answer, as_json
-from gateway.services import keys, scim_tokens
+from gateway.services import keys, resealing, scim_tokens
 from gateway.services.secrets import Issued
+from gateway.serving import StartFailed
 from gateway.storage.unit_of_work import UnitOfWork
 
 
@@ -125,6 +127,29 @@ def revoke_operator_key(key: UUID, as_json: bool) -> None:  # noqa: FBT001
     work = open_work(open_settings())
     work.run_platform(lambda database, now: keys.revoke_operator_key(database, now, key))
     answer({"id": key, "revoked": True}, [f"Operator key {key} is dead."], machine=as_json)
+
+
+@click.group("keys")
+def encryption_keys() -> None:
+    """The keys in GATEWAY_ENCRYPTION_KEYS, which keep secrets sealed."""
+
+
+@encryption_keys.command("reseal")
+@as_json
+def reseal(as_json: bool) -> None:  # noqa: FBT001
+    """Seal everything with the newest key, so that older ones can be dropped.
+
+    Put the new key in front of the others and restart the servers first.
+    """
+    work = open_work(open_settings())
+    if not work.vault.is_open:
+        raise StartFailed("There is no GATEWAY_ENCRYPTION_KEYS, and nothing is sealed.")
+    done = work.run_platform(partial(resealing.reseal, vault=work.vault))
+    document = {"sealed_again": done.sealed_again, "lost": done.lost}
+    lines = [f"{done.sealed_again} secrets have the newest key's seal now."]
+    if done.lost:
+        lines.append(f"{done.lost} open with none of the keys: keep the older keys in the setting.")
+    answer(document, lines, machine=as_json)
 
 
 def _show(issued: Issued, base_url: str, *, machine: bool) -> None:

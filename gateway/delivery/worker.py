@@ -16,6 +16,7 @@ from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
 from gateway.logs import logger
 from gateway.services import (
+    certificate_warnings,
     expiry,
     letters,
     outbox,
@@ -58,6 +59,7 @@ class Worker:
     stopping: threading.Event = field(default_factory=threading.Event)
     _looked_for_ends: datetime | None = None
     _looked_for_tokens: datetime | None = None
+    _looked_for_certificates: datetime | None = None
     _purged: datetime | None = None
     _kept_up: datetime | None = None
 
@@ -85,6 +87,7 @@ class Worker:
             self.tell_failures,
             self.record_ends,
             self.warn,
+            self.warn_of_certificates,
             self.purge,
             self.keep_up,
         ):
@@ -178,6 +181,19 @@ class Worker:
             verb = partial(token_warnings.warn, token_ids=tokens)
             self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
         self._looked_for_tokens = now
+        return False
+
+    def warn_of_certificates(self) -> bool:
+        """Tell of identity providers' certificates that end soon."""
+        now, since = self.work.clock(), self._looked_for_certificates
+        if since is not None and abs(now - since) < WARNINGS_EVERY:
+            return False
+        with self.work.platform() as connection:
+            due = certificate_warnings.due(connection, now)
+        for organisation_id, ending in due.items():
+            verb = partial(certificate_warnings.warn, certificate_ids=ending)
+            self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
+        self._looked_for_certificates = now
         return False
 
     def purge(self) -> bool:

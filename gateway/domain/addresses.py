@@ -2,10 +2,10 @@
 
 import re
 
+from gateway.domain.domain_names import a_labels
 from gateway.domain.errors import BadEmail
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 def address(text: str) -> str:
@@ -17,13 +17,8 @@ def address(text: str) -> str:
     """
     local, at, domain = text.strip().rpartition("@")
     local = local.lower()
-    try:
-        name = domain.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        name = ""
-    labels = name.split(".")
-    fits = at and len(local) <= 64 and _LOCAL.fullmatch(local) and len(name) <= 253
-    if not fits or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+    name = a_labels(domain)
+    if not at or name is None or len(local) > 64 or not _LOCAL.fullmatch(local):
         raise BadEmail("An e-mail address has the form name@example.org, in plain letters.")
     return f"{local}@{name}"
 

@@ -94,6 +94,7 @@ CATALOGUE: dict[str, str] = {
     "sso.certificate_retired": "A certificate of an identity provider is no longer trusted.",
     "sso.key_rotated": "A connection has a new key pair of ours; the one before still decrypts.",
     "sso.metadata_refreshed": "A connection's settings followed the provider's metadata.",
+    "domain.proof_missing": "A domain's proof is not in the DNS; unless it returns, it lapses.",
     "domain.lapsed": "A domain's proof is gone from the DNS; it proves nothing any more.",
     "domain.released": "An organisation no longer says that a domain is its own.",
     "operator.key_created": "An installation-wide API key was issued.",

@@ -5,19 +5,18 @@ them, no enforcement closes the house to them.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
 
-from gateway.domain.errors import BadEmail, InvalidRequest, NotFound, NotPermitted
+from gateway.domain.errors import InvalidRequest, NotFound, NotPermitted
 from gateway.domain.events import Fact, Target
 from gateway.domain.identity import ActorType
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
-from gateway.services import access, outbox
+from gateway.services import notices, outbox
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -142,7 +141,7 @@ def alarm(uow: UnitOfWork, connection_id: UUID, said: Sequence[str | None]) -> N
     for member in uow.all(meant):
         targets = (_target(member), Target("connection", str(connection_id)))
         uow.record(Fact("break_glass.threatened", targets))
-        _mail(
+        notices.tell(
             uow,
             "break_glass.threatened",
             "Your identity provider reached for a break-glass owner",
@@ -154,7 +153,7 @@ def alarm(uow: UnitOfWork, connection_id: UUID, said: Sequence[str | None]) -> N
 
 def announce(uow: UnitOfWork, member: Record) -> None:
     """Mail every owner and administrator who the break-glass owner is."""
-    _mail(
+    notices.tell(
         uow,
         "break_glass.appointed",
         "A break-glass owner of your organisation",
@@ -168,7 +167,7 @@ def used(uow: UnitOfWork, member: Record) -> None:
     """Record and mail that a break-glass owner signed in."""
     uow.update(TABLE, {"member_id": member.id, "valid_to": None}, last_used_at=uow.now)
     uow.record(Fact("break_glass.used", (_target(member),)))
-    _mail(
+    notices.tell(
         uow,
         "break_glass.used",
         "A break-glass owner signed in",
@@ -237,27 +236,6 @@ def _load(uow: UnitOfWork, member_id: UUID) -> Row[Any]:
         if row.member_id == member_id:
             return row
     raise NotFound("This member is no break-glass owner.")
-
-
-def _mail(uow: UnitOfWork, kind: str, subject: str, text: str) -> None:
-    roles = [
-        role.id
-        for role in access.roles_at(uow)
-        if role.is_owner_role or "scim.manage" in role.org_atoms or "sso.manage" in role.org_atoms
-    ]
-    m = t.members.c
-    rows = uow.all(
-        uow.own(t.members, m.email)
-        .where(
-            m.state == MemberState.ACTIVE,
-            m.effective_role_id.in_(roles),
-            m.email.is_not(None),
-        )
-        .order_by(m.id)
-    )
-    for row in rows:
-        with suppress(BadEmail):  # an identity provider may call anything an address
-            outbox.send_mail(uow, kind, row.email, subject, text)
 
 
 def _target(member: Any) -> Target:

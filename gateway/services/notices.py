@@ -34,7 +34,7 @@ def owner_protected(uow: UnitOfWork, member: Row[Any]) -> None:
         " If not, activate them again in the identity provider.\n"
     )
     subject = "The last owner of your organisation was deprovisioned"
-    _mail(uow, OWNER_PROTECTED, subject, text, but=member.id)
+    tell(uow, OWNER_PROTECTED, subject, text, but=member.id)
 
 
 def token_expiring(
@@ -49,17 +49,46 @@ def token_expiring(
         " Rotate the token and enter the new one in the identity provider: until the overlap"
         " ends, both work.\n"
     )
-    _mail(uow, type, "A SCIM token of your organisation ends soon", text)
+    tell(uow, type, "A SCIM token of your organisation ends soon", text)
 
 
-def _mail(uow: UnitOfWork, type: str, subject: str, text: str, *, but: UUID | None = None) -> None:
+def domain_unproved(uow: UnitOfWork, name: str, record: str, *, lapsed: bool) -> None:
+    """Mail administrators that a domain's proof is out of sight, or counts no more."""
+    text = f"The TXT record {record}, which proves that {name} is yours, is not in the DNS.\n\n" + (
+        "It has been missing for too long: the domain proves nothing any more. Its people are"
+        " not sent to your identity provider, and a first sign-in makes nobody a member."
+        " Publish the record and verify the domain again.\n"
+        if lapsed
+        else "Publish it again within a week, or the domain proves nothing any more.\n"
+    )
+    kind = "domain.lapsed" if lapsed else "domain.proof_missing"
+    tell(uow, kind, f"The proof of your domain {name} is missing", text)
+
+
+def certificate_expiring(uow: UnitOfWork, connection: str, ends: datetime) -> None:
+    """Mail administrators that a certificate which signs people in ends soon."""
+    connection = outbox.plain_name(connection)
+    text = (
+        f'A certificate of the identity provider behind "{connection}" ends on {ends:%Y-%m-%d}.\n'
+        "\nAsk for the next one and add it to the connection beforehand: it is staged, and counts"
+        " from the first good sign-in that it signed. Nobody is locked out on the day itself.\n"
+    )
+    tell(uow, "sso.certificate_expiring", "A single sign-on certificate ends soon", text)
+
+
+def tell(uow: UnitOfWork, type: str, subject: str, text: str, *, but: UUID | None = None) -> None:
+    """Mail every owner and everybody who may manage provisioning or single sign-on."""
     for address in _administrators(uow, but):
         with suppress(BadEmail):  # an identity provider may call anything an address
             outbox.send_mail(uow, type, address, subject, text)
 
 
 def _administrators(uow: UnitOfWork, but: UUID | None) -> list[str]:
-    roles = [role.id for role in access.roles_at(uow) if "scim.manage" in role.org_atoms]
+    roles = [
+        role.id
+        for role in access.roles_at(uow)
+        if role.is_owner_role or role.org_atoms & {"scim.manage", "sso.manage"}
+    ]
     m = t.members.c
     rows = uow.all(
         uow.own(t.members, m.email)
