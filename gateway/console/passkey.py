@@ -10,6 +10,7 @@ from gateway.browser import pages
 from gateway.console.desk import Desk
 from gateway.domain.errors import SignInFailed
 from gateway.services import own_signin, passkeys
+from gateway.storage.person_work import PersonWork
 
 STEP = "passkey"
 
@@ -42,13 +43,27 @@ class PasskeyPages:
         token = desk.cookies.read(request, name)
         session = desk.session()
         replaces = session.id if session else None
-        opened, return_to = desk.person(
-            lambda here: passkeys.sign_in(here, token, answer, desk.party, replaces=replaces)
-        )
+        try:
+            opened, return_to = desk.person(
+                lambda here: passkeys.sign_in(here, token, answer, desk.party, replaces=replaces)
+            )
+        except SignInFailed as refused:
+            self._keep(answer, refused)
+            raise
         response = _json({"location": return_to})
         desk.cookies.keep(response, desk.cookies.session, opened.token, opened.expires_at)
         desk.cookies.drop(response, name)
         return response
+
+    def _keep(self, answer: dict[str, Any], refused: SignInFailed) -> None:
+        """Record a key that proved nothing with the organisations that it would have opened."""
+
+        def keep(here: PersonWork) -> None:
+            person_id = passkeys.person_of(here, answer)
+            if person_id is not None:
+                own_signin.record_failure(here, person_id, "passkey", refused.reason)
+
+        self.desk.person(keep)
 
 
 def _read() -> dict[str, Any]:

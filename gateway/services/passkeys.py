@@ -22,7 +22,7 @@ from webauthn.helpers.structs import (
 
 from gateway.domain.errors import InvalidRequest, NotFound, SignInFailed
 from gateway.domain.sessions import Factor
-from gateway.services import credentials, own_signin, session_openings
+from gateway.services import credentials, own_signin, session_openings, throttle
 from gateway.services.session_openings import Opened
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
@@ -124,7 +124,11 @@ def remove(here: PersonWork, person_id: UUID, passkey_id: UUID) -> None:
 def begin_sign_in(
     here: PersonWork, party: Party, return_to: str | None
 ) -> tuple[str, dict[str, Any]]:
-    """Return this browser's secret and what its authenticator is asked for: any key for us."""
+    """Return this browser's secret and what its authenticator is asked for: any key for us.
+
+    :raises RateLimited: too many lately from where the request comes.
+    """
+    throttle.spend(here, throttle.PASSKEY_SOURCE, here.context.ip)
     options = webauthn.generate_authentication_options(
         rp_id=party.host, user_verification=UserVerificationRequirement.REQUIRED
     )
@@ -176,14 +180,24 @@ def sign_in(
     return opened, step.return_to
 
 
+def person_of(here: PersonWork, answer: dict[str, Any]) -> UUID | None:
+    """Return whose key an answer names, whether or not it proves anything."""
+    row = _named(here, answer)
+    return None if row is None else row.person_id
+
+
 def _of_answer(here: PersonWork, answer: dict[str, Any]) -> Row[Any]:
-    named = answer.get("id")
-    row = None
-    if isinstance(named, str) and len(named) <= 2_000:
-        row = here.one(select(t.passkeys).where(t.passkeys.c.credential_id == named))
+    row = _named(here, answer)
     if row is None or not _is_theirs(answer, row.person_id):
         raise SignInFailed("credentials_wrong")
     return row
+
+
+def _named(here: PersonWork, answer: dict[str, Any]) -> Row[Any] | None:
+    named = answer.get("id")
+    if not isinstance(named, str) or len(named) > 2_000:
+        return None
+    return here.one(select(t.passkeys).where(t.passkeys.c.credential_id == named))
 
 
 def _is_theirs(answer: dict[str, Any], person_id: UUID) -> bool:
