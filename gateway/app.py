@@ -27,7 +27,7 @@ from gateway.browser import assets
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
 from gateway.saml.blueprint import blueprint as saml_blueprint
-from gateway.scim.application import Application as SCIMApplication
+from gateway.scim.application import Application as SCIM
 from gateway.services.request_log import RequestLog
 from gateway.services.uses import Uses
 from gateway.settings import Settings
@@ -35,6 +35,7 @@ from gateway.storage import schema
 from gateway.storage.engine import open_engines
 from gateway.storage.unit_of_work import Work
 from gateway.storage.vault import Vault
+from gateway.wsgi import Door
 
 Clock = Callable[[], datetime]
 REQUEST_ID = "gateway.request_id"
@@ -117,29 +118,16 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
-    app.register_blueprint(authzen.blueprint(work, settings, app.uses))
     app.register_blueprint(saml_blueprint(work, settings))
     app.register_blueprint(console.blueprint(work, settings))
     app.register_blueprint(assets.blueprint())
     _add_health(app, work)
-    scim = SCIMApplication(work, settings, app.uses, app.request_log)
-    app.wsgi_app = RequestTrail(Door(scim, app.wsgi_app))  # type: ignore[method-assign]
+    programs = (
+        SCIM(work, settings, app.uses, app.request_log),
+        authzen.Application(work, settings, app.uses),
+    )
+    app.wsgi_app = RequestTrail(Door(programs, app.wsgi_app))  # type: ignore[method-assign]
     return app
-
-
-class Door:
-    """Hands SCIM's requests to its own application and all others to Flask's."""
-
-    def __init__(self, scim: SCIMApplication, pages: Any) -> None:
-        self._scim = scim
-        self._pages = pages
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one WSGI request."""
-        serves = self._scim.serves(environ.get("PATH_INFO", ""))
-        chosen: Any = self._scim if serves else self._pages
-        answered: Iterable[bytes] = chosen(environ, start_response)
-        return answered
 
 
 class RequestTrail:

@@ -1,16 +1,17 @@
 """OpenID AuthZEN Authorization API 1.0: a platform asks, the enforcing code answers.
 
-A blueprint of its own: the paths and shapes are the specification's, not the management API's.
+The paths and shapes are the specification's, not the management API's.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Request
 
 from gateway.api import problems
 from gateway.api.problems import Unreadable
@@ -24,6 +25,7 @@ from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
+from gateway.wsgi import respond
 
 PREFIX = "/access/v1"
 WELL_KNOWN = "/.well-known/authzen-configuration"
@@ -119,19 +121,45 @@ class Search(Part):
     page: PageWish = Field(default_factory=PageWish)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back."""
+
+    status: int
+    body: bytes
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
-class Desk:
+class Application:
     """Where a platform's questions arrive."""
 
     work: Work
     settings: Settings
     uses: Uses
 
-    def answer(self, model: type[BaseModel], reply: Callable[[UnitOfWork, Any], Any]) -> Response:
+    def serves(self, path: str) -> bool:
+        """Whether a path is this application's."""
+        return path == WELL_KNOWN or path.removeprefix(f"{PREFIX}/") in _REPLIES
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one WSGI request."""
+        request = Request(environ)
+        answer = self._answer(request)
+        content = (answer.media_type, answer.body)
+        return respond(request, start_response, answer.status, answer.headers, content)
+
+    def _answer(self, request: Request) -> Answer:
         """Authenticate, read, ask and write one request, or refuse it as a problem."""
         try:
-            organisation_id = self._organisation()
-            wish = _read(model)
+            if request.path == WELL_KNOWN:
+                _require_method(request, "GET", "HEAD")
+                return _json(self._configuration())
+            _require_method(request, "POST")
+            organisation_id = self._organisation(request)
+            model, reply = _REPLIES[request.path.removeprefix(f"{PREFIX}/")]
+            wish = _read(request, model)
             with self.work.read(organisation_id) as uow:
                 return _json(reply(uow, wish))
         except InvalidRequest as wrong:
@@ -140,11 +168,25 @@ class Desk:
             return _refused(problems.refused(error))
         except Unreadable as wrong:
             return _refused(problems.unreadable(wrong))
+        except ClientDisconnected:
+            return _refused(problems.unreadable(Unreadable(400, "invalid_request", "Cut off.")))
         except Exception as bug:
             _log.error("unexpected", exc_info=bug)
             return _refused(problems.broken())
 
-    def _organisation(self) -> UUID:
+    def _configuration(self) -> dict[str, str]:
+        """Name the endpoints (AuthZEN §9)."""
+        base = f"{self.settings.origin}{PREFIX}"
+        return {
+            "policy_decision_point": self.settings.origin,
+            "access_evaluation_endpoint": f"{base}/evaluation",
+            "access_evaluations_endpoint": f"{base}/evaluations",
+            "search_subject_endpoint": f"{base}/search/subject",
+            "search_resource_endpoint": f"{base}/search/resource",
+            "search_action_endpoint": f"{base}/search/action",
+        }
+
+    def _organisation(self, request: Request) -> UUID:
         """Return the caller's organisation: nobody asks about another's."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         now = self.work.clock()
@@ -163,47 +205,6 @@ class Desk:
                 principal = principals.timely(uow, principal)
         principal.require(ATOM)
         return organisation_id
-
-
-def blueprint(work: Work, settings: Settings, uses: Uses) -> Blueprint:
-    """Return the decision endpoints and the document that names them."""
-    desk = Desk(work, settings, uses)
-    bp = Blueprint("authzen", __name__)
-    for path, model, reply in (
-        ("evaluation", Evaluation, _evaluation),
-        ("evaluations", Evaluations, _evaluations),
-        ("search/subject", Search, _search_subject),
-        ("search/resource", Search, _search_resource),
-        ("search/action", Search, _search_action),
-    ):
-        bp.add_url_rule(
-            f"{PREFIX}/{path}",
-            endpoint=path.replace("/", "_"),
-            view_func=_view(desk, model, reply),
-            methods=["POST"],
-            provide_automatic_options=False,
-        )
-
-    @bp.get(WELL_KNOWN, provide_automatic_options=False)
-    def configuration() -> Response:
-        """Name the endpoints (AuthZEN §9)."""
-        base = f"{settings.origin}{PREFIX}"
-        return _json(
-            {
-                "policy_decision_point": settings.origin,
-                "access_evaluation_endpoint": f"{base}/evaluation",
-                "access_evaluations_endpoint": f"{base}/evaluations",
-                "search_subject_endpoint": f"{base}/search/subject",
-                "search_resource_endpoint": f"{base}/search/resource",
-                "search_action_endpoint": f"{base}/search/action",
-            }
-        )
-
-    return bp
-
-
-def _view(desk: Desk, model: type[BaseModel], reply: Any) -> Callable[[], Response]:
-    return lambda: desk.answer(model, reply)
 
 
 def _evaluation(uow: UnitOfWork, wish: Evaluation) -> Any:
@@ -356,7 +357,7 @@ def _uuid(value: str | None) -> UUID | None:
         return None
 
 
-def _read(model: type[BaseModel]) -> BaseModel:
+def _read(request: Request, model: type[BaseModel]) -> BaseModel:
     if request.mimetype != "application/json":
         raise Unreadable(415, "unsupported_media_type", "A body is application/json.")
     request.max_content_length = BODY
@@ -370,21 +371,25 @@ def _read(model: type[BaseModel]) -> BaseModel:
         raise Unreadable(400, "invalid_request", f"{place or 'body'}: {first['msg']}.") from None
 
 
-def _json(value: Any) -> Response:
-    response = Response(_dumped(value), content_type="application/json")
-    return _finished(response)
+def _require_method(request: Request, *methods: str) -> None:
+    if request.method not in methods:
+        allowed = {"Allow": ", ".join(methods)}
+        raise Unreadable(405, "method_not_allowed", "Method Not Allowed", headers=allowed)
 
 
-def _refused(refusal: problems.Refusal) -> Response:
-    response = Response(refusal.body, status=refusal.status, content_type=problems.MEDIA_TYPE)
-    response.headers.update(refusal.headers)
-    return _finished(response)
+def _json(value: Any) -> Answer:
+    return Answer(200, json.dumps(value, separators=(",", ":")).encode())
 
 
-def _finished(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _refused(refusal: problems.Refusal) -> Answer:
+    return Answer(refusal.status, refusal.body, problems.MEDIA_TYPE, refusal.headers)
 
 
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+_REPLIES: Mapping[str, tuple[type[BaseModel], Callable[[UnitOfWork, Any], Any]]] = {
+    "evaluation": (Evaluation, _evaluation),
+    "evaluations": (Evaluations, _evaluations),
+    "search/subject": (Search, _search_subject),
+    "search/resource": (Search, _search_resource),
+    "search/action": (Search, _search_action),
+}
+"""What is asked at each path, and who answers it."""

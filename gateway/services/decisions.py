@@ -52,16 +52,26 @@ def judge(uow: UnitOfWork, asked: Asked) -> Verdict:
     require_action(asked.action)
     if asked.member_id is None or not asked.known:
         return Verdict(allowed=False, code=NOT_VISIBLE, decision_id=None)
-    row = uow.one(
+    found = uow.all_made(
         _MEMBER,
+        _standing,
         organisation=uow.organisation_id,
         member=asked.member_id,
         chatbot=asked.chatbot_id or asked.member_id,
     )
-    if row is None:
+    if not found:
         return Verdict(allowed=False, code=NOT_VISIBLE, decision_id=None)
-    held = _held(uow, asked.member_id, row.access_document)
-    return _verdict(uow, asked, held, chatbot_exists=row.chatbot is not None)
+    held, chatbot_exists = found[0]
+    if held is None or (held.valid_until is not None and held.valid_until <= uow.now):
+        held = access.effective(uow, asked.member_id)
+    return _verdict(uow, asked, held, chatbot_exists=chatbot_exists)
+
+
+def _standing(row: Any) -> tuple[Access | None, bool]:
+    """Return the stored access, None in an older format, and whether the chatbot exists."""
+    document = row.access_document
+    known = document.get("format") == FORMAT
+    return Access.from_document(document) if known else None, row.chatbot is not None
 
 
 def of_session(uow: UnitOfWork, session_id: UUID) -> UUID | None:

@@ -28,7 +28,7 @@ from gateway.services import access, sessions
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
-from gateway.storage.prepared import fetch
+from gateway.storage.prepared import fetch_made
 from gateway.storage.unit_of_work import UnitOfWork
 
 OPERATOR_PREFIX = "gwo"
@@ -124,9 +124,9 @@ def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
     prefix, _, rest = bearer.partition("_")
     values = {"secret": digest_secret(bearer), "now": now}
     if rest and prefix == KEY_PREFIX:
-        row = next(iter(fetch(database, _BY_SECRET, values)), None)
-        if row is not None:
-            return _principal(row)
+        found = fetch_made(database, _BY_SECRET, values, _principal)
+        if found:
+            return found[0]
     elif rest and prefix == OPERATOR_PREFIX:
         row = database.execute(_OPERATOR, {"secret": values["secret"]}).one_or_none()
         if row is not None:

@@ -59,7 +59,7 @@ class Operation:
 
     `steps` returns what sends the next request; `needs` is the size of directory below which
     there is nothing to measure. `weight` says how many requests one measured run sends,
-    relative to others.
+    relative to others. `by_key` takes an API key instead of the connection's token.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Operation:
     budget: Budget | None = None
     needs: int = 0
     weight: float = 1.0
+    by_key: bool = False
 
 
 READ = Budget((1.2, 1.6), (1.5, 2.0))
@@ -75,6 +76,7 @@ LOOKUP = Budget((1.7, 2.3), (2.2, 3.0))
 PAGED = Budget((3.0, 4.5), (6.0, 6.0))
 DEEP = Budget((6.0, 8.0), (12.0, 16.0))
 WHOLE_GROUP = Budget((1.8, 2.5), (2.5, 3.0))
+EVALUATION = Budget((1.2, 2.0), (1.5, 2.5))
 CREATE = Budget((3.3, 2.5), (4.0, 4.0))
 CHANGE = Budget((3.0, 3.0), (3.5, 4.0))
 ONE_MEMBER = Budget((2.3, 3.0), (3.0, 4.0))
@@ -255,6 +257,20 @@ def _explain(session: Session) -> Step:
     return step
 
 
+def _evaluate(session: Session) -> Step:
+    world = session.world
+
+    def step() -> None:
+        asked = {
+            "subject": {"type": "member", "id": str(session.chance.choice(world.members))},
+            "action": {"name": "conversations.read"},
+            "resource": {"type": "chatbot", "id": str(world.chatbot_id)},
+        }
+        session.send("POST", "/access/v1/evaluation", asked, 200)
+
+    return step
+
+
 MANY = f"group PATCH, {PAGE} members"
 ONE = "group PATCH, one member of 10"
 
@@ -291,7 +307,8 @@ OPERATIONS: tuple[Operation, ...] = (
         needs=1_000,
         weight=0.3,
     ),
-    Operation("explain access", "read", _explain, weight=0.3),
+    Operation("AuthZEN evaluation", "read", _evaluate, EVALUATION, by_key=True),
+    Operation("explain access", "read", _explain, weight=0.3, by_key=True),
     Operation("POST user", "write", _create_user, CREATE),
     Operation("PATCH user, active", "write", _switch_user, CHANGE),
     Operation("PATCH user, attributes", "write", _change_attributes, CHANGE),

@@ -54,8 +54,7 @@ class Stage:
 
     def session_for(self, operation: Operation) -> Session:
         """Return a connection with the credential that the operation takes."""
-        wants_key = operation.name == "explain access"
-        return self.session(self.world.api_key if wants_key else None)
+        return self.session(self.world.api_key if operation.by_key else None)
 
     def yardstick(self, kind: Yardstick) -> Cost:
         """Measure one run of a yardstick."""

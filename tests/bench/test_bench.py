@@ -88,7 +88,7 @@ def test_no_request_walks_through_the_directory_on_sqlite(
     settings, world = house
     app = create_app(settings)
     statements = Statements((app.work.engines.read, app.work.engines.write))
-    credential = world.api_key if operation.name == "explain access" else world.token
+    credential = world.api_key if operation.by_key else world.token
     session = Session(world, InProcess(app, credential), itertools.count(1_000))
     step = operation.steps(session)
     step()

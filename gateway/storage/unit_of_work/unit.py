@@ -28,7 +28,7 @@ from gateway.domain.identity import Actor, Context
 from gateway.storage import tables as t
 from gateway.storage.facts import Ledger
 from gateway.storage.prepared import Record as Record
-from gateway.storage.prepared import fetch, tables_of
+from gateway.storage.prepared import fetch, fetch_made, tables_of
 from gateway.storage.records import Records, place_of
 from gateway.storage.vault import Vault
 from gateway.storage.writes import Insert, Plus, Update, WriteSet
@@ -96,6 +96,13 @@ class UnitOfWork:
             return fetch(self.connection, statement, values)
         self.flush()
         return self.connection.execute(statement).all()
+
+    def all_made(
+        self, statement: Select[Any], make: Callable[[Record], T], **values: object
+    ) -> Sequence[T]:
+        """Return what `make` makes of every row; a row that came before is not read again."""
+        self.flush()
+        return fetch_made(self.connection, statement, values, make)
 
     def scalar(self, statement: Executable, **values: object) -> Any:
         """Return the first column of the first row, or None."""
