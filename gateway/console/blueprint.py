@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from gateway.browser.cookies import Cookies
+from gateway.browser.endings import LINK_PAGE
 from gateway.console.desk import Desk
 from gateway.console.entering import Entering
 from gateway.console.leaving import Leaving
@@ -35,8 +36,8 @@ def blueprint(work: Work, settings: Settings) -> Blueprint:
         ("/login/set-password", "POST", mailed.set_password),
         ("/login/sign-up", "GET", mailed.ask_account),
         ("/login/sign-up", "POST", mailed.sign_up),
-        ("/login/link", "GET", linking.ask),
-        ("/login/link", "POST", linking.accept),
+        (LINK_PAGE, "GET", linking.ask),
+        (LINK_PAGE, "POST", linking.accept),
         ("/logout", "POST", leaving.sign_out),
         ("/logout", "GET", leaving.ask),
     ):

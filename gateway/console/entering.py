@@ -8,7 +8,7 @@ from flask import Response, request
 
 from gateway.browser import pages
 from gateway.console.desk import Desk, field
-from gateway.domain.errors import SignInFailed
+from gateway.domain.errors import RateLimited, SignInFailed
 from gateway.domain.signin import OIDCAddresses, SAMLAddresses, way_back
 from gateway.services import home_realm, own_signin, people
 from gateway.services.home_realm import Realm
@@ -55,7 +55,11 @@ class Entering:
         email, return_to = field("email"), way_back(field("return_to", 1_000))
         if not field("password"):
             return self._ask_password(email, return_to)
-        found = desk.person(lambda here: own_signin.known(here, email))
+        try:
+            found = desk.person(lambda here: own_signin.known(here, email))
+        except RateLimited:
+            desk.person(lambda here: own_signin.throttled(here, email))
+            raise
         # Some 20 ms, with no transaction open; as long for an address without an account.
         if not people.password_matches(found.password_hash, field("password")):
             desk.person(lambda here: own_signin.wrong(here, email))

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from flask import Response, request
 
 from gateway.browser import csrf, pages
+from gateway.browser.endings import LINK_PAGE
 from gateway.console.desk import Desk
 from gateway.domain.errors import SignInFailed
 from gateway.domain.identity import Actor, ActorType
 from gateway.services import linking, sessions
 from gateway.storage import person_work
-
-PAGE = "/login/link"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Linking:
             raise SignInFailed("attempt_unknown")
         session = desk.session()
         if session is None or not session.is_fresh(desk.work.clock()):
-            return pages.page("login.html", return_to=PAGE)
+            return pages.page("login.html", return_to=LINK_PAGE)
         return pages.page("link.html", form_token=csrf.form_token(desk.session_token or ""))
 
     def accept(self) -> Response:

@@ -60,7 +60,13 @@ def known(here: PersonWork, email: str) -> Known:
     return Known(person.id, person.password_hash)
 
 
-def wrong(here: PersonWork, email: str) -> None:
+def throttled(here: PersonWork, email: str) -> None:
+    """Record, once in a while, that no more passwords are taken for an address."""
+    if throttle.try_once(here, throttle.THROTTLED_TOLD, fold(email.strip())):
+        wrong(here, email, "throttled")
+
+
+def wrong(here: PersonWork, email: str, code: str = "credentials_wrong") -> None:
     """Record a wrong password; at the same cost whether or not there is an account."""
     context = here.context
     here.insert(
@@ -68,7 +74,7 @@ def wrong(here: PersonWork, email: str) -> None:
         id=here.new_id(),
         email_key=fold(email.strip())[:320],
         method="password",
-        code="credentials_wrong",
+        code=code,
         context={
             "ip": context.ip,
             "user_agent": context.user_agent,
