@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from gateway.app import Gateway
 from gateway.delivery.worker import Worker
-from gateway.services import domains, home_realm, mailed_links, throttle
+from gateway.services import domains, home_realm, throttle
 from gateway.storage import tables as t
 from tests.clock import Clock
 from tests.factories import PASSWORD, PASSWORD_HASH
@@ -251,4 +251,3 @@ def test_asking_for_mail_is_throttled_without_a_word(browser: Browser, acme: Lod
     }
     assert len(told) == 1
     assert acme.counted(t.letters)["letters"] == throttle.MAIL_ACCOUNT.tries
-    assert mailed_links.LIFETIME == timedelta(hours=1)
