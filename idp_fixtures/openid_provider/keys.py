@@ -64,7 +64,9 @@ class Key:
         """The key as nobody must ever publish it."""
         if isinstance(self.private, rsa.RSAPrivateKey):
             numbers = self.private.private_numbers()
-            return {**self.jwk, "d": _number(numbers.d)}
+            parts = {"d": numbers.d, "p": numbers.p, "q": numbers.q}
+            parts |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
+            return {**self.jwk, **{name: _number(value) for name, value in parts.items()}}
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             return {**self.jwk, "d": _number(self.private.private_numbers().private_value)}
         return {**self.jwk, "d": encoded(self.private.private_bytes_raw())}

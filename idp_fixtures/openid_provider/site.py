@@ -178,8 +178,8 @@ class Site:
             for account in self.accounts.values()
         )
         cancel = '<p><button name="cancel" value="1">Nobody</button>'
-        kept = hidden("ticket", ticket)
-        return f'<form method="post" action="/choose">{kept}{buttons}{cancel}</form>'
+        fields = hidden("ticket", ticket) + buttons + cancel
+        return f'<form method="post" action="{self.provider.base_url}/choose">{fields}</form>'
 
     # -- tokens ------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ for _name, _sentence, _says in (
         lambda s: {"aud": [s.client.id, "another-client"], "azp": s.client.id},
     ),
     ("azp-ours", "Made for us.", lambda s: {"azp": s.client.id}),
+    ("auth-time-fraction", "Signed in half a second ago.", lambda s: {"auth_time": s.now - 0.5}),
     ("exp-fraction", "Half a second more.", lambda s: {"exp": s.now + 300.5}),
     ("exp-just-passed", "Expired within the skew.", lambda s: {"exp": s.now - 20}),
     ("iat-just-ahead", "Issued within the skew.", lambda s: {"iat": s.now + 20}),
