@@ -207,22 +207,27 @@ class Lodge:
 
 def activated(work: Work, house: House, **settings: Any) -> Lodge:
     """Make a tested, active SAML connection."""
+    wish = {
+        "issuer": ISSUER,
+        "sso_url": "https://idp.acme.test/sso",
+        "certificates": [certificate()],
+        **settings,
+    }
+    return connected(work, house, "saml", wish)
+
+
+def connected(work: Work, house: House, protocol: str, wish: Mapping[str, Any]) -> Lodge:
+    """Make a tested, active connection of a protocol."""
 
     def furnish(uow: UnitOfWork) -> UUID:
-        wish: Mapping[str, Any] = {
-            "issuer": ISSUER,
-            "sso_url": "https://idp.acme.test/sso",
-            "certificates": [certificate()],
-            **settings,
-        }
-        made = sso_setup.create(uow, "saml", "Okta", "okta", **wish)
+        made = sso_setup.create(uow, protocol, "Okta", "okta", **wish)
         sso_setup.begin_test(uow, made)
         uow.update(t.sso_connections, {"id": made}, tested_at=uow.now)
         sso_setup.activate(uow, made)
         return made
 
     connection_id = work.run(house.organisation_id, OPERATOR, furnish)
-    return Lodge(work, house, connection_id)
+    return Lodge(work, house, connection_id, str(wish["issuer"]))
 
 
 def lodge(work: Work, slug: str = "acme", preset: str = "five_role", **settings: Any) -> Lodge:
@@ -230,4 +235,4 @@ def lodge(work: Work, slug: str = "acme", preset: str = "five_role", **settings:
     return activated(work, house(work, slug, preset), **settings)
 
 
-__all__ = ["Lodge", "activated", "attempts", "certificate", "lodge"]
+__all__ = ["Lodge", "activated", "attempts", "certificate", "connected", "lodge"]
