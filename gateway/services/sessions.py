@@ -27,11 +27,12 @@ from gateway.storage.unit_of_work import UnitOfWork
 
 
 def find(here: PersonWork, token: str | None) -> Session | None:
-    """Return the live session of a token."""
+    """Return the live session of a token; a provider's word that opens nothing more is none."""
     row = here.one(_BY_TOKEN, token=digest_secret(token)) if token else None
     if row is None or row.revoked_at is not None or row.expires_at <= here.now:
         return None
-    return session_of(row)
+    session = session_of(row)
+    return session if session.is_own or opened(here, session) else None
 
 
 def require(here: PersonWork, token: str | None) -> Session:
