@@ -1,16 +1,33 @@
 """Structured logs on stderr: one entry a line, each with the id of its request.
 
-Secrets never get here: no header, no body, no setting's value is logged.
+Secrets never get here: no header, no body, no setting's value is logged, and of an address that is
+a secret itself only its beginning.
 """
 
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+LINKS = re.compile(r"(/invitations/)[A-Za-z0-9_-]{43}")
+
+
+def without_links(
+    _logger: Any, _method: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Return an entry whose paths name no invitation's link."""
+    for name in ("path", "event"):
+        if isinstance(entry.get(name), str):
+            entry[name] = LINKS.sub(r"\1…", entry[name])
+    return entry
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    without_links,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]

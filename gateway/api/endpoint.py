@@ -22,6 +22,12 @@ from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTION_ATOMS
 PREFIX = "/api/v1"
 ORGANISATION = "organisation"
 CHATBOT = "chatbot"
+LINK_NAME = "link"
+"""The part of a path that is an invitation's link, no id."""
+
+LINK_LENGTH = 43
+"""Characters of a link: 256 bits, URL-safe."""
+
 GIVEN = frozenset({"uow", "here", "body", "query", "page", "call", "prepared"})
 """Parameters that the dispatcher gives; the others are ids of the path."""
 
@@ -32,13 +38,14 @@ Refusals = tuple[type[GatewayError], ...]
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Who may ask: an atom of the caller's effective access, operators, or whoever signs in."""
+    """Who may ask: whose access holds an atom, operators, whoever signs in or has a link."""
 
     atom: str | None = None
     operator: bool = False
     anyone: bool = False
     person: bool = False
     fresh: bool = False
+    link: bool = False
 
 
 OPERATOR = Allow(operator=True)
@@ -49,6 +56,13 @@ ANYONE = Allow(operator=True, anyone=True, person=True)
 
 PERSON = Allow(person=True)
 """People with a live session, about themselves."""
+
+
+LINK = Allow(link=True)
+"""Whoever has the invitation's link."""
+
+LINK_AND_SESSION = Allow(link=True, person=True)
+"""People with a live session who have the invitation's link."""
 
 
 def holds(atom: str) -> Allow:
@@ -170,7 +184,8 @@ class Endpoint:
             not ids <= set(self.ids),
             self.on_chatbot and CHATBOT not in self.ids,
             (self.answer is None) != (self.status == 204),
-            "uow" in self.wants and not (self.scoped or self.writes),
+            "uow" in self.wants and not (self.scoped or self.writes or self.allow.link),
+            self.allow.link != (LINK_NAME in self.ids),
             self.pages and self.writes,
             self.personal and not self.allow.person,
             ("prepared" in self.wants) != (self.prepare is not None),

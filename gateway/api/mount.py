@@ -7,9 +7,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from gateway.api import problems
+from gateway.api.by_link import LinkDispatcher
 from gateway.api.callers import Callers
 from gateway.api.calls import Answer, Dispatcher
-from gateway.api.endpoint import PREFIX, Endpoint
+from gateway.api.endpoint import LINK_LENGTH, LINK_NAME, PREFIX, Endpoint
 from gateway.api.openapi import document
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import GatewayError, NotFound
@@ -27,13 +28,15 @@ def mount(endpoints: Iterable[Endpoint], work: Work, settings: Settings, uses: U
     """Return the blueprint that answers these endpoints, their document, and nothing else."""
     endpoints = list(endpoints)
     readers = {each.path: each for each in endpoints if each.tagged and not each.writes}
-    dispatcher = Dispatcher(work, settings, Callers(work, settings, uses), readers)
+    callers = Callers(work, settings, uses)
+    dispatcher = Dispatcher(work, settings, callers, readers)
+    links = LinkDispatcher(work, settings, callers)
     blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
     for endpoint in endpoints:
         blueprint.add_url_rule(
             _rule(endpoint.path),
             endpoint=endpoint.operation.replace(".", "_"),
-            view_func=_view(dispatcher, endpoint),
+            view_func=_view(links if endpoint.allow.link else dispatcher, endpoint),
             methods=[endpoint.method],
             provide_automatic_options=False,
         )
@@ -42,7 +45,7 @@ def mount(endpoints: Iterable[Endpoint], work: Work, settings: Settings, uses: U
     return blueprint
 
 
-def _view(dispatcher: Dispatcher, endpoint: Endpoint) -> Any:
+def _view(dispatcher: Dispatcher | LinkDispatcher, endpoint: Endpoint) -> Any:
     def view(**ids: UUID) -> Response:
         try:
             return _answered(dispatcher.answer(endpoint, request, ids))
@@ -78,6 +81,7 @@ def _response(status: int, body: bytes, media_type: str, headers: Mapping[str, s
 
 
 def _rule(path: str) -> str:
+    path = path.replace(f"{{{LINK_NAME}}}", f"<string(length={LINK_LENGTH}):{LINK_NAME}>")
     return path.replace("{", "<uuid:").replace("}", ">")
 
 

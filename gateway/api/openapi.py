@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.api.endpoint import PREFIX, Endpoint
+from gateway.api.endpoint import LINK_LENGTH, LINK_NAME, PREFIX, Endpoint
 from gateway.api.models import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from gateway.api.problems import MEDIA_TYPE, STATUSES, WIRE_CODES, Problem
 from gateway.domain import errors
@@ -115,6 +115,8 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Schema]) -> Schema:
     if endpoint.body is not None:
         content = {"application/json": {"schema": _ref(endpoint.body)}}
         operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.allow.link and not endpoint.allow.person:
+        operation["security"] = []
     if endpoint.allow.atom is not None:
         operation["x-permission"] = endpoint.allow.atom
     return operation
@@ -127,6 +129,8 @@ def _description(endpoint: Endpoint) -> str:
         who.append("every API key")
     if allow.operator:
         who.append("operator keys")
+    if allow.link:
+        who.append("whoever has the link" + (" and is signed in" if allow.person else ""))
     return f"{endpoint.details}\n\nFor {' and '.join(who)}.".strip()
 
 
@@ -136,13 +140,13 @@ def _parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> Iterator[Sche
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "format": "uuid"},
+            "schema": _id_schema(name),
         }
     if endpoint.query is not None:
         yield from _query_parameters(schemas[_name(endpoint.query)])
     if endpoint.pages:
         yield from _query_parameters(schemas[_name(PageQuery)])
-    if endpoint.writes:
+    if endpoint.writes and not endpoint.allow.link:
         yield _header(
             "Idempotency-Key",
             "Names this request; a retry with the same key and body gets the same answer.",
@@ -151,6 +155,12 @@ def _parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> Iterator[Sche
     if endpoint.writes and endpoint.tagged and endpoint.method != "POST":
         tag = {"type": "string", "pattern": "^[\\x21-\\x7e]{1,200}$"}
         yield _header("If-Match", "The `ETag` that the change was decided on.", tag)
+
+
+def _id_schema(name: str) -> Schema:
+    if name == LINK_NAME:
+        return {"type": "string", "minLength": LINK_LENGTH, "maxLength": LINK_LENGTH}
+    return {"type": "string", "format": "uuid"}
 
 
 def _query_parameters(schema: Schema) -> Iterator[Schema]:

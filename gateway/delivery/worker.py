@@ -18,6 +18,7 @@ from gateway.logs import logger
 from gateway.services import (
     certificate_warnings,
     expiry,
+    invited,
     letters,
     outbox,
     own_signin,
@@ -86,6 +87,7 @@ class Worker:
             self.send_letters,
             self.tell_failures,
             self.record_ends,
+            self.expire_invitations,
             self.warn,
             self.warn_of_certificates,
             self.purge,
@@ -170,6 +172,14 @@ class Worker:
         self._looked_for_ends = now
         return False
 
+    def expire_invitations(self) -> bool:
+        """Record that invitations ended by time alone; who waits gets their seats."""
+        with self.work.platform() as connection:
+            organisations = invited.overdue(connection, self.work.clock())
+        for organisation_id in organisations:
+            self.work.run(organisation_id, SYSTEM, expiry.end_invitations, Context(cause="time"))
+        return False
+
     def warn(self) -> bool:
         """Tell of tokens that end soon."""
         now, since = self.work.clock(), self._looked_for_tokens
@@ -213,10 +223,17 @@ class Worker:
             box = letters if message.organisation_id is None else outbox
             verdict = box.give_up if refusal.permanent else box.retry
             self._settle(partial(verdict, message=message, reason=refusal.reason))
+            self._note_bounce(message, final=refusal.permanent or outbox.is_last(message))
             return
         box = letters if message.organisation_id is None else outbox
         self._settle(partial(box.finish, message=message))
         log.info("mail sent")
+
+    def _note_bounce(self, message: Message, *, final: bool) -> None:
+        """Let the invitation whose mail never arrives show it."""
+        if final and message.organisation_id is not None and message.type in outbox.INVITING:
+            verb = partial(invited.note_bounce, message_id=message.id)
+            self.work.run(message.organisation_id, SYSTEM, verb)
 
     def _settle(self, verb: Callable[[Connection, datetime], bool]) -> None:
         if not self.work.run_platform(verb):

@@ -35,9 +35,7 @@ class InvitationState(StrEnum):
 
 
 TRANSITIONS: Mapping[InvitationState, frozenset[InvitationState]] = {
-    state: frozenset(InvitationState) - {state}
-    if state is InvitationState.PENDING
-    else frozenset()
+    state: frozenset(InvitationState) - {state} if state is InvitationState.PENDING else frozenset()
     for state in InvitationState
 }
 """Whatever has ended stays ended: a fresh invitation is another one (S4-11)."""

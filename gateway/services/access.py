@@ -25,6 +25,7 @@ from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import Level, parse_sections
 from gateway.domain.roles import RoleDefinition
 from gateway.domain.sources import GrantSource, OwnerBotAccess
+from gateway.domain.text import fold
 from gateway.services import access_rows, situations, terms
 from gateway.services.terms import held_at
 from gateway.storage import tables as t
@@ -86,6 +87,14 @@ def roles_at(uow: UnitOfWork, at: datetime | None = None) -> Sequence[RoleDefini
     history = t.role_versions.history
     rows = uow.all(uow.own(history).where(held_at(history, at), ~history.c.deleted))
     return [RoleDefinition.of(row.id, row.definition) for row in rows]
+
+
+def role_called(uow: UnitOfWork, name: str) -> UUID | None:
+    """Return the live role of this key or name."""
+    for role in roles_at(uow):
+        if role.key == name or fold(role.name) == fold(name):
+            return role.id
+    return None
 
 
 def _roles(uow: UnitOfWork) -> Sequence[RoleDefinition]:

@@ -61,13 +61,7 @@ def set_password(
     here: PersonWork, person_id: UUID, password_hash: str, *, keep: UUID | None = None
 ) -> None:
     """Give a person another password; every other session of theirs ends, and they are told."""
-    here.change(
-        t.persons,
-        person_id,
-        password_hash=password_hash,
-        must_change_password=False,
-        password_chosen_by=None,
-    )
+    here.change(t.persons, person_id, password_hash=password_hash, must_change_password=False)
     session_ends.revoke_person(here, person_id, "password_changed", keep)
     tell(here, person_id, "password_changed")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, String, and_, cast, select
 
-from gateway.services import funnel
+from gateway.services import funnel, invited, moves
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -46,3 +46,9 @@ def overdue(
 def settle(uow: UnitOfWork, member_ids: Sequence[UUID]) -> int:
     """Derive these members' access afresh; say how many have another one now."""
     return funnel.recompute(uow, member_ids)
+
+
+def end_invitations(uow: UnitOfWork) -> None:
+    """Record that invitations ended; their seats go to those who wait."""
+    invited.expire(uow)
+    moves.promote_waiting(uow)

@@ -1,5 +1,7 @@
 """Grants: access given by hand or as a one-off, from an instant on and until it ends."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_
@@ -11,13 +13,15 @@ from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
 
-def of_role(uow: UnitOfWork, role_id: UUID, source: str) -> RoleGrant:
-    """Return a grant of a role by the actor from now on, not written yet."""
+def of_role(
+    uow: UnitOfWork, role_id: UUID, source: str, by: Mapping[str, Any] | None = None
+) -> RoleGrant:
+    """Return a grant of a role from now on, by the actor unless said; not written yet."""
     return RoleGrant(
         id=uow.new_id(),
         role_id=role_id,
         source=GrantSource(source),
-        by={"type": str(uow.actor.type), "id": uow.actor.id},
+        by=by or {"type": str(uow.actor.type), "id": uow.actor.id},
         valid_from=uow.now,
     )
 
@@ -69,6 +73,38 @@ def give_section(
             "grant.created",
             (Target("member", str(member_id)), Target("chatbot", str(chatbot_id))),
             after={"section": section, "level": level, "source": source},
+        )
+    )
+
+
+def give_sections(
+    uow: UnitOfWork,
+    member_id: UUID,
+    chatbot_id: UUID,
+    levels: Mapping[str, str],
+    by: Mapping[str, Any],
+) -> None:
+    """Give levels of a chatbot's sections as an invitation promised; the caller recomputes."""
+    rows = [
+        {
+            "id": uow.new_id(),
+            "member_id": member_id,
+            "kind": "chatbot",
+            "chatbot_id": chatbot_id,
+            "section": section,
+            "level": level,
+            "source": "invitation",
+            "granted_by": dict(by),
+            "valid_from": uow.now,
+        }
+        for section, level in levels.items()
+    ]
+    uow.insert_all(t.grants, rows)
+    uow.record(
+        Fact(
+            "grant.created",
+            (Target("member", str(member_id)), Target("chatbot", str(chatbot_id))),
+            after={"sections": dict(levels), "source": "invitation"},
         )
     )
 

@@ -1,6 +1,8 @@
 """Members of an organisation: everything that joining, resting and leaving means."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.access import RoleGrant
@@ -15,7 +17,9 @@ from gateway.services import (
     departures,
     funnel,
     grants,
+    invited,
     moves,
+    notices,
     offboarding,
     ownership,
     seats,
@@ -37,6 +41,7 @@ class Joining:
     managed_by: UUID | None = None
     role_id: UUID | None = None
     grant_source: str = "manual"
+    granted_by: Mapping[str, Any] | None = None
     owner_of_record: bool = False
     bot_scope: str | None = None
     state: MemberState = MemberState.ACTIVE
@@ -48,7 +53,7 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
     scope = joining.bot_scope or terms.current(uow).policies["bot_scope_default"]
     given: tuple[RoleGrant, ...] = ()
     if joining.role_id is not None:
-        given = (grants.of_role(uow, joining.role_id, joining.grant_source),)
+        given = (grants.of_role(uow, joining.role_id, joining.grant_source, joining.granted_by),)
     row = {
         "id": member_id,
         "person_id": joining.person_id,
@@ -198,9 +203,12 @@ def _end(uow: UnitOfWork, member: Record, reason: str) -> None:
     offboarding.end_everything_live(uow, member_id, reason)
     grants.end(uow, member_id)
     teams.close_seats(uow, member_id)
+    invited.revoke_of(uow, member_id)
     departures.end_users_of(uow, member_id)
     chatbots.hand_over(uow, member_id, _heir(uow))
     funnel.recompute(uow, [member_id])
+    if reason == "removed" and member.managed_by is None:
+        notices.to_member(uow, member, "member.removed")
     moves.promote_waiting(uow)
 
 
@@ -246,6 +254,8 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     grants.end(uow, member_id, kind="role")
     grants.give_role(uow, member_id, role_id, "manual")
     funnel.recompute(uow, [member_id])
+    if terms.current(uow).policies["notify_role_change"]:
+        notices.to_member(uow, member, "member.role_changed", role=role.name)
     moves.promote_waiting(uow)
 
 

@@ -76,6 +76,13 @@ def certificate_expiring(uow: UnitOfWork, connection: str, ends: datetime) -> No
     tell(uow, "sso.certificate_expiring", "A single sign-on certificate ends soon", text)
 
 
+def to_member(uow: UnitOfWork, member: Row[Any], type: str, **facts: str) -> None:
+    """Mail a member of what became of their own membership, if there is an address."""
+    if member.email:
+        with suppress(BadEmail):  # an identity provider may call anything an address
+            outbox.post(uow, type, member.email, **facts)
+
+
 def tell(uow: UnitOfWork, type: str, subject: str, text: str, *, but: UUID | None = None) -> None:
     """Mail every owner and everybody who may manage provisioning or single sign-on."""
     for address in _administrators(uow, but):

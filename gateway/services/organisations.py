@@ -13,7 +13,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Cause, SubscriptionState
 from gateway.domain.text import fold
-from gateway.services import funnel, members, moves, people, presets, seats, terms
+from gateway.services import funnel, invited, members, moves, people, presets, seats, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -105,6 +105,7 @@ def add_member(
     person_id = people.find(uow, email)
     if person_id is not None:
         _require_no_member(uow, person_id)
+    invited.supersede(uow, email)
     seats.ask(uow, Cause.DIRECT_CREATE)
     person_id = person_id or people.create(
         uow, email=email, display_name=display_name, password_hash=password_hash

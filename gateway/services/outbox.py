@@ -62,7 +62,7 @@ def post(uow: UnitOfWork, type: str, to: str, *, link: str | None = None, **fact
 def payload(to: str, letter: messages.Letter, *, secret: bool) -> dict[str, object]:
     """Return a letter as a row keeps it until it has left."""
     said = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
-    return {**said, "secret": True} if secret else said
+    return {**said, "secret": secret}
 
 
 def kept(message: "Message") -> dict[str, object]:

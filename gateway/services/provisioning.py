@@ -32,6 +32,7 @@ from gateway.services import (
     domains,
     funnel,
     houses,
+    invited,
     members,
     ownership,
     people,
@@ -221,6 +222,7 @@ def _join(
     *,
     needs_seat: bool,
 ) -> UUID:
+    invited.supersede(uow, record.email)
     state = MemberState.ACTIVE
     if record.active is False:
         state = MemberState.DEACTIVATED

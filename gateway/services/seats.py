@@ -2,7 +2,7 @@
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Admission, Cause, SeatCount, admit, require_open_for, require_seat
-from gateway.services import terms
+from gateway.services import invited, terms
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
 
@@ -10,7 +10,9 @@ from gateway.storage.writes import Plus
 def count(uow: UnitOfWork) -> SeatCount:
     """Return who could use a seat; its cost does not grow with the organisation."""
     return SeatCount(
-        active=uow.count("active_members"), owners=uow.count("active_owners"), pending=0
+        active=uow.count("active_members"),
+        owners=uow.count("active_owners"),
+        pending=invited.seats_kept(uow),
     )
 
 

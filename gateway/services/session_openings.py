@@ -74,10 +74,13 @@ def open_by_own(
     session = _insert(here, person_id, factors, here.now)
     kept = _replace(here, replaces, session) if replaces else {}
     organisations, closed = list(kept), {}
+    founder = _unproved_founder(here, person_id)
     for house in houses.of_person(here, person_id):
         if house.organisation_id in kept:
             continue
         refusal = opens_by_own_proof(house.rules, house.standing, factors)
+        if founder not in (None, house.organisation_id):
+            refusal = "mailbox_unproved"
         if refusal is None:
             _prove_own(here, session, house, factors)
             organisations.append(house.organisation_id)
@@ -97,6 +100,8 @@ def enter(here: PersonWork, session: Session, organisation_id: UUID) -> bool:
 
     For memberships that began while the session was live.
     """
+    if _unproved_founder(here, session.person_id) not in (None, organisation_id):
+        return False
     for house in houses.of_person(here, session.person_id):
         if house.organisation_id != organisation_id:
             continue
@@ -111,6 +116,18 @@ def enter(here: PersonWork, session: Session, organisation_id: UUID) -> bool:
         _prove_own(here, _Made(session.id, "", session.expires_at), house, session.factors)
         return True
     return False
+
+
+def _unproved_founder(here: PersonWork, person_id: UUID) -> UUID | None:
+    """Return the organisation that made an account whose mailbox nobody has proved.
+
+    Its admin chose the first password and may know it, so that it proves nothing elsewhere.
+    """
+    p = t.persons.c
+    founder: UUID | None = here.connection.execute(
+        select(p.founded_by).where(p.id == person_id, ~p.email_verified)
+    ).scalar()
+    return founder
 
 
 def open_by_provider(uow: UnitOfWork, proof: ByProvider, replaces: UUID | None = None) -> Opened:

@@ -32,6 +32,7 @@ from gateway.services import (
     attempts,
     certificates,
     identities,
+    invited,
     linking,
     members,
     people,
@@ -185,9 +186,10 @@ def _reach(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity, landing: L
 
 
 def _join(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity, landing: Landing) -> Any:
+    email = address(asserted.email or "")
+    invited.supersede(uow, email)
     admission = seats.ask(uow, Cause.JIT)
     waits = admission.outcome is Outcome.WAITLISTED
-    email = address(asserted.email or "")
     name = (asserted.display_name or "").strip()[:200] or email
     person_id = people.create(uow, email=email, display_name=name, confined=landing.confined)
     member_id = members.join(

@@ -36,11 +36,11 @@ persons = Table(
     text_column("display_name"),
     text_column("password_hash", nullable=True),
     Column("must_change_password", Boolean, nullable=False, server_default=text("false")),
-    # The organisation whose admin chose the password: it proves the person nowhere else.
+    # The organisation that made the account: until the mailbox is proved it opens no other.
     Column(
-        "password_chosen_by",
+        "founded_by",
         Uuid,
-        ForeignKey("organisations.id", name="fk_persons_password_chosen_by"),
+        ForeignKey("organisations.id", name="fk_persons_founded_by"),
         nullable=True,
     ),
     # A confined person can be proved by this organisation's connections only.

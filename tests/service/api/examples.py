@@ -14,8 +14,10 @@ from gateway.services import (
     conversations,
     domains,
     identities,
+    invitations,
     keys,
     mapping,
+    organisations,
     scim_clients,
     scim_tokens,
     session_openings,
@@ -23,14 +25,15 @@ from gateway.services import (
     teams,
     traces,
 )
+from gateway.services.invitations import Wish
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.factories import OPERATOR, House, provision, provision_group
 from tests.service.api.callers import role_id
 from tests.service.signin.lodge import certificate
 
-Things = dict[str, UUID]
-"""Name of a path's id → a thing of the organisation."""
+Things = dict[str, Any]
+"""Name of a path's id → a thing of the organisation; an invitation's link is text."""
 
 
 def things(work: Work, house: House) -> Things:
@@ -62,9 +65,23 @@ def things(work: Work, house: House) -> Things:
             "domain": domains.claim(uow, f"{bot.hex}.test"),
             "key": keys.create(uow, "Key", ["org.read"], role_id=role).id,
             **sign_on(uow, house, user.member_id or UUID(int=0)),
+            **invited(uow, role),
         }
 
     return work.run(house.organisation_id, OPERATOR, furnish)
+
+
+def invited(uow: UnitOfWork, role: UUID) -> Things:
+    """Let people be invited by hand as well, and invite one."""
+    organisations.set_policy(uow, "invites_when_scim", "on")
+    wish = Wish(email=f"ivy@{uow.organisation_id.hex}.test", role_id=role)
+    made = invitations.create(uow, wish, "http://localhost")
+    assert isinstance(made, invitations.Issued)
+    return {
+        "invitation": made.id,
+        "mail": invitations.get(uow, made.id).mail_id,
+        "link": made.link.rpartition("/")[2],
+    }
 
 
 def sign_on(uow: UnitOfWork, house: House, member_id: UUID) -> Things:
@@ -137,6 +154,17 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     },
     "RuleChange": lambda x: {"priority": 9, "role_id": str(x["role"])},
     "MemberChange": lambda x: {"role_id": str(x["role"])},
+    "NewInvitation": lambda x: {"email": "nina@example.org", "role_id": str(x["role"])},
+    "Invitations": lambda x: {
+        "invitations": [{"email": "nils@example.org", "role_id": str(x["role"])}]
+    },
+    "NewMember": lambda x: {
+        "email": "nora@example.org",
+        "display_name": "Nora",
+        "password": "correct horse battery",
+        "role_id": str(x["role"]),
+    },
+    "Bounce": lambda x: {"message_id": str(x["mail"])},
     "NewTeam": lambda _: {"name": "Others"},
     "Seat": lambda x: {"member_id": str(x["successor"])},
     "NewConversation": lambda x: {

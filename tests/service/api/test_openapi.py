@@ -31,7 +31,7 @@ def test_it_is_served_to_everybody_and_valid(stranger: Caller) -> None:
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_it_lists_every_route_and_no_other(gateway: Gateway, described: dict[str, Any]) -> None:
     routed = {
-        (re.sub(r"<uuid:(\w+)>", r"{\1}", rule.rule), method)
+        (re.sub(r"<(?:uuid|string\(length=43\)):(\w+)>", r"{\1}", rule.rule), method)
         for rule in gateway.url_map.iter_rules()
         if rule.endpoint.startswith("api.")
         and not rule.endpoint.startswith(("api.other_methods", "api.absent"))

@@ -339,15 +339,13 @@ def upgrade() -> None:
         sa.Column(
             "must_change_password", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
         ),
-        sa.Column("password_chosen_by", sa.Uuid(), nullable=True),
+        sa.Column("founded_by", sa.Uuid(), nullable=True),
         sa.Column("confined_to", sa.Uuid(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["confined_to"], ["organisations.id"], name=op.f("fk_persons__organisations")
         ),
-        sa.ForeignKeyConstraint(
-            ["password_chosen_by"], ["organisations.id"], name="fk_persons_password_chosen_by"
-        ),
+        sa.ForeignKeyConstraint(["founded_by"], ["organisations.id"], name="fk_persons_founded_by"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persons")),
     )
     with op.batch_alter_table("persons", schema=None) as batch_op:
@@ -1228,6 +1226,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "page_ends",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("query", types.Key(), nullable=False),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("position", types.JSONText(), nullable=False),
+        sa.Column("kept_at", types.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "connection_id"],
+            ["connections.organisation_id", "connections.id"],
+            name=op.f("fk_page_ends_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "connection_id", "query", "start", name=op.f("pk_page_ends")
+        ),
+    )
+    with op.batch_alter_table("page_ends", schema=None) as batch_op:
+        batch_op.create_index("ix_page_ends_kept", ["kept_at"], unique=False)
+
+    op.create_table(
         "replay_keys",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
@@ -1878,6 +1896,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_replay_keys_expiry")
 
     op.drop_table("replay_keys")
+    with op.batch_alter_table("page_ends", schema=None) as batch_op:
+        batch_op.drop_index("ix_page_ends_kept")
+
+    op.drop_table("page_ends")
     with op.batch_alter_table("link_proposals", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_link_proposals_token",
