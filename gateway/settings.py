@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, HttpUrl, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "GATEWAY_"
 
@@ -38,6 +38,14 @@ class Settings(BaseSettings):
     plain_http_cookies: bool = False
     """Lets cookies travel without https, for a demo on loopback. `gateway serve` refuses it."""
 
+    outbound_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses that metadata, discovery, keys and webhooks may be fetched from besides the public
+    internet, by plain http too: `ADDR` or `ADDR:PORT`, separated by commas, for tests and demos.
+    `gateway serve` refuses it unless GATEWAY_NOT_PRODUCTION is set."""
+
+    not_production: bool = False
+    """Says that nothing here is worth protecting: settings that weaken it are accepted."""
+
     smtp_host: str | None = None
     """Mail server for outgoing messages. Without it, mail waits in the outbox and the worker
     says so."""
@@ -60,6 +68,13 @@ class Settings(BaseSettings):
 
     mail_from: str | None = None
     """Address that mail comes from. Default: `gateway@` and the host of the base URL."""
+
+    dns_servers: str = ""
+    """Name servers that are asked for proofs of domains: addresses, separated by commas. Default:
+    the system's."""
+
+    dns_port: Annotated[int, Field(ge=1, le=65535)] = 53
+    """Port of these name servers."""
 
     threads: Annotated[int, Field(ge=1, le=64)] | None = None
     """Requests that one server process works on at a time. Default: 4 on PostgreSQL, 2 on
@@ -99,12 +114,24 @@ class Settings(BaseSettings):
             raise ValueError("is an origin: scheme, host and port, without path, query or user")
         return value
 
+    @field_validator("outbound_allow", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
     @field_validator("mail_from", "smtp_host", "smtp_user")
     @classmethod
     def _is_one_line(cls, value: str | None) -> str | None:
         if value is not None and (not value.isprintable() or not value.strip()):
             raise ValueError("is one printable line")
         return value
+
+    @property
+    def name_servers(self) -> tuple[str, ...]:
+        """The name servers to ask; none: the system's."""
+        return tuple(each.strip() for each in self.dns_servers.split(",") if each.strip())
 
     @cached_property
     def origin(self) -> str:

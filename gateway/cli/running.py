@@ -9,6 +9,7 @@ from gateway.cli.opening import open_any_work, open_settings, open_work
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.serving import StartFailed, Supervisor, listen
+from gateway.settings import Settings
 from gateway.storage import schema
 
 
@@ -23,12 +24,23 @@ from gateway.storage import schema
 def serve(host: str, port: int, workers: int | None) -> None:
     """Serve requests until told to stop; requests in flight are finished."""
     settings = open_settings()
+    _require_safe(settings)
     processes = workers or (1 if settings.on_sqlite else os.cpu_count() or 1)
     if settings.on_sqlite and processes > 1:
         raise StartFailed("SQLite has one writer: serve it by one process, or use PostgreSQL.")
     open_work(settings).engines.dispose()
     listener = listen(host, port)
     Supervisor(settings, listener, lambda: create_app(settings), processes).run()
+
+
+def _require_safe(settings: Settings) -> None:
+    if settings.plain_http_cookies:
+        raise StartFailed("GATEWAY_PLAIN_HTTP_COOKIES is for demos; cookies need https here.")
+    if settings.outbound_allow and not settings.not_production:
+        raise StartFailed(
+            "GATEWAY_OUTBOUND_ALLOW opens a way past the guard of outgoing requests; where that "
+            "is meant, set GATEWAY_NOT_PRODUCTION too."
+        )
 
 
 @click.command()
