@@ -1,8 +1,9 @@
 """One request answered: read what is asked, call one verb or one query, write the answer."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from gateway.scim.dialects import OKTA, SUB_ATTRIBUTE_AFTER_FILTER, Reading
 from gateway.scim.engine import Engine, Operation, Target
 from gateway.scim.filters import is_value_path_comparison
 from gateway.scim.models import MAX_PAGE_SIZE, PAGE_SIZE
-from gateway.scim.pages import Page, Query, find_one, find_page, held
+from gateway.scim.pages import FARTHEST, Page, Query, find_one, find_page, held
 from gateway.scim.places import parsed_id
 from gateway.scim.projection import Projection, read_projection
 from gateway.scim.rendering import Stored, etag, listing, location, resource
+from gateway.services.page_ends import PageEnds, Walk
 from gateway.services.scim_tokens import Authenticated
 from gateway.storage.unit_of_work import UnitOfWork, Work
 
@@ -59,8 +61,11 @@ class Asked:
 class Turn:
     """A request on its way through its unit of work."""
 
-    def __init__(self, work: Work, engine: Engine, who: Authenticated, asked: Asked) -> None:
+    def __init__(
+        self, work: Work, engine: Engine, ends: PageEnds, who: Authenticated, asked: Asked
+    ) -> None:
         self.work = work
+        self.ends = ends
         self.engine = engine
         self.scopes = who.scopes
         self.connection: Connection = who.connection
@@ -125,8 +130,13 @@ class Turn:
             kinds, asked.get("attributes"), asked.get("excludedattributes")
         )
         query, sealed = self._query(kinds, asked, projection)
+        if not query.by_cursor and 1 < query.start <= FARTHEST:
+            position = self.ends.before(self._walk(sealed), query.start)
+            query = replace(query, position=position)
         with self.work.read(self.connection.organisation_id) as uow:
             page = find_page(uow, self.connection, query)
+        if not query.by_cursor and page.next is not None:
+            self.ends.keep(self._walk(sealed), query.start + query.count, page.next)
         texts = [self._text(stored, projection) for stored in page.rows]
         return Answer(200, listing(texts, page.total, **self._paging(page, query, sealed)))
 
@@ -160,6 +170,12 @@ class Turn:
             named=projection is not None and any(projection.needs_names(k) for k in kinds),
         )
         return query, sealed
+
+    def _walk(self, sealed: Mapping[str, Any]) -> Walk:
+        """Return the walk by index that a page belongs to."""
+        own = self.connection
+        secret = hashlib.sha256(self.asked.secret.encode()).hexdigest()
+        return Walk(own.organisation_id, own.id, engine.digest({**sealed, "secret": secret}))
 
     def _paging(self, page: Page, query: Query, sealed: Mapping[str, Any]) -> dict[str, Any]:
         if not query.by_cursor:

@@ -22,6 +22,7 @@ from gateway.scim.engine import Engine, Operation, Target
 from gateway.scim.errors import Refusal, refusal_of, unexpected
 from gateway.scim.seen import Seen
 from gateway.services import connections
+from gateway.services.page_ends import PageEnds
 from gateway.services.request_log import RequestLog
 from gateway.services.scim_tokens import Authenticated
 from gateway.services.uses import Uses
@@ -57,7 +58,7 @@ class Application:
 
     def __init__(self, work: Work, settings: Settings, uses: Uses, log: RequestLog) -> None:
         allowances = Allowances(settings.scim_rate, settings.scim_burst)
-        self._desk = Desk(work, Engine(), settings, uses, allowances, log)
+        self._desk = Desk(work, Engine(), PageEnds(work), settings, uses, allowances, log)
 
     def serves(self, path: str) -> bool:
         """Whether a path is this application's."""
@@ -80,6 +81,7 @@ class Desk:
 
     work: Work
     engine: Engine
+    ends: PageEnds
     settings: Settings
     uses: Uses
     allowances: Allowances
@@ -154,7 +156,7 @@ class Desk:
         own = who.connection
         reading = Reading(chosen(own.dialect, detected, own.detected_dialect))
         asked = self._asked(request, target, who, body, reading)
-        turn = Turn(self.work, self.engine, who, asked)
+        turn = Turn(self.work, self.engine, self.ends, who, asked)
         seen.turn = turn
         started = time.perf_counter()
         try:

@@ -126,7 +126,7 @@ def seal(secret: str, query: Mapping[str, Any], count: int, position: Any) -> st
     """Return a cursor that opens for this token, query and page size only."""
     if position is None:
         return None
-    return Cursors(secret).seal(_digest(query), count, position)
+    return Cursors(secret).seal(digest(query), count, position)
 
 
 def unseal(secret: str, query: Mapping[str, Any], count: int, cursor: str) -> Any:
@@ -136,9 +136,10 @@ def unseal(secret: str, query: Mapping[str, Any], count: int, cursor: str) -> An
     """
     if not cursor:
         return None
-    return Cursors(secret).open(cursor, _digest(query), count, CURSOR_LIFE)
+    return Cursors(secret).open(cursor, digest(query), count, CURSOR_LIFE)
 
 
-def _digest(query: Mapping[str, Any]) -> str:
+def digest(query: Mapping[str, Any]) -> str:
+    """Return what tells one query from every other."""
     canonical = json.dumps(query, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,7 +1,8 @@
 """Pages of the directory: filtered, sorted, by index (RFC 7644 §3.4.2) or by cursor (RFC 9865).
 
 Rows come in the order of their ids, or of a sort value and then their ids; a missing value is
-last when ascending and first when descending. A cursor's position is the row it starts after.
+last when ascending and first when descending. A position is the row that a page starts after: a
+cursor carries it, and a walk by index goes on from it as long as it is remembered.
 """
 
 import re
@@ -43,7 +44,7 @@ FARTHEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page shows. `position` is a cursor's, None the beginning; `start` counts from 1.
+    """What a page shows: from after `position` or, without one, from the row that `start` counts to.
 
     `related` says whether groups or members are shown, `named` whether with members' names.
     """
@@ -80,20 +81,20 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     if apart:
         shape = replace(shape, related=False)
     backwards = shape.seek.startswith("before")
-    size = query.count + 1 if query.by_cursor and query.count else query.count
+    size = query.count + 1
     statement = page_query(shape) if len(shape.kinds) == 1 else keys_query(shape)
     found = list(uow.all(statement, size=size, **values)) if query.count else []
     more = len(found) > query.count
     found = found[: query.count]
     if backwards:
         found.reverse()
-    total = _total(uow, shape, values, query, found)
+    total = _total(uow, shape, values, query, found, more=more)
     if len(shape.kinds) > 1:
         rows = _loaded(uow, connection, query, found)
     else:
         groups = _groups(uow, connection, [row.id for row in found]) if apart else {}
         rows = [_stored(shape.kinds[0], each, groups) for each in found]
-    if not (query.by_cursor and found):
+    if not found:
         return Page(rows, total)
     following, preceding = (True, more) if backwards else (more, query.position is not None)
     return Page(
@@ -175,7 +176,7 @@ def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shap
     if lookup is not None:
         shape = replace(shape, filter=None, lookup=lookup[0])
         values["wanted"] = lookup[1]
-    if query.by_cursor:
+    if query.by_cursor or query.position is not None:
         seek, bound = _seek(query)
         return replace(shape, seek=seek), values | bound
     if query.start > 1:
@@ -221,16 +222,31 @@ def _position(way: str, shape: Shape, row: Row[Any]) -> list[Any]:
 
 
 def _total(
-    uow: UnitOfWork, shape: Shape, values: dict[str, Any], query: Query, found: Sequence[Any]
+    uow: UnitOfWork,
+    shape: Shape,
+    values: dict[str, Any],
+    query: Query,
+    found: Sequence[Any],
+    *,
+    more: bool,
 ) -> int:
-    """Count only where the page does not tell: a last page by index knows the total."""
+    """Count only where the page does not tell.
+
+    By index a last page knows the total, and one with more behind it says that there is more:
+    a client stops at the total, though fewer rows were deleted than are still to come.
+    """
+    if query.by_cursor or not query.count:
+        return _counted(uow, shape, values, found)
+    shown = query.start - 1 + len(found)
+    if not more and (found or query.start == 1 or query.position is not None):
+        return shown
+    return max(_counted(uow, shape, values, found), shown + 1 if more else 0)
+
+
+def _counted(uow: UnitOfWork, shape: Shape, values: dict[str, Any], found: Sequence[Any]) -> int:
     filtered = shape.filter is not None or shape.lookup is not None
     if not filtered and found and len(shape.kinds) == 1:
         return int(found[0].total or 0)
-    if filtered and not query.by_cursor and 0 < len(found) < query.count:
-        return query.start - 1 + len(found)
-    if filtered and not query.by_cursor and query.start == 1 and len(found) < query.count:
-        return len(found)
     bound = {k: v for k, v in values.items() if k in ("organisation", "connection", "wanted")}
     counted = count_query(shape.kinds, shape.database, shape.filter, shape.lookup)
     return int(uow.scalar(counted, **bound) or 0)

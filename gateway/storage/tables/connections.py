@@ -142,3 +142,18 @@ attention_items = Table(
     PrimaryKeyConstraint("organisation_id", "connection_id", "kind", "subject"),
     reference("connections", "connection_id"),
 )
+
+# After what a page by index begins; anybody may forget it.
+page_ends = Table(
+    "page_ends",
+    metadata,
+    organisation_id(),
+    Column("connection_id", Uuid, nullable=False),
+    Column("query", Key, nullable=False),  # digest of query and token
+    number("start"),
+    Column("position", JSONText, nullable=False),
+    instant("kept_at"),
+    PrimaryKeyConstraint("organisation_id", "connection_id", "query", "start"),
+    reference("connections", "connection_id"),
+    lookup("ix_page_ends_kept", "kept_at"),
+)
