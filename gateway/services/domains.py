@@ -138,13 +138,6 @@ def verify(uow: UnitOfWork, domain_id: UUID, seen: Sighting) -> None:
     _prove(uow, domain, BY_DNS)
 
 
-def sighting(token: str, texts: Sequence[str] | None) -> Sighting:
-    """Return what the records at a proof's place say; None: nobody answered."""
-    if texts is None:
-        return Sighting.SILENT
-    return Sighting.SHOWN if token in {text.strip() for text in texts} else Sighting.ABSENT
-
-
 def due(database: Connection, now: datetime, limit: int = 100) -> Sequence[Any]:
     """Return the proofs that are to be looked for again, of all organisations."""
     d = t.domains.c

@@ -1,18 +1,40 @@
 """The whole application in process, with two organisations."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from gateway.app import Gateway, create_app
 from gateway.settings import Settings
 from gateway.storage.unit_of_work import Work
 from tests.factories import House, house
+from tests.name_server import NameServer
 from tests.service.api import callers
 from tests.service.api.callers import Caller
 
 
+@pytest.fixture(scope="session")
+def the_name_server() -> Iterator[NameServer]:
+    server = NameServer().start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def settings(database: str) -> Settings:
-    return Settings(base_url="http://localhost", database_url=database)
+def name_server(the_name_server: NameServer) -> NameServer:
+    """A name server that knows nothing yet."""
+    the_name_server.forget()
+    return the_name_server
+
+
+@pytest.fixture
+def settings(database: str, name_server: NameServer) -> Settings:
+    return Settings(
+        base_url="http://localhost",
+        database_url=database,
+        dns_servers="127.0.0.1",
+        dns_port=name_server.port,
+    )
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_a_domain_is_claimed_by_the_organisation_and_proved_by_the_operator(
     claimed = made(owner.post("domains", {"name": "Shop.Example"}))
     assert (claimed["name"], claimed["state"]) == ("shop.example", "claimed")
     path = f"/organisations/{owner.organisation_id}/domains/{claimed['id']}:verify"
-    problem(owner.post(path), 403, "not_permitted")
+    problem(owner.post(path), 422, "invalid_request")
     assert made(operator.post(path), 200)["state"] == "verified"
     theirs = f"/organisations/{globex.organisation_id}/domains"
     other = made(operator.post(theirs, {"name": "shop.example"}))
