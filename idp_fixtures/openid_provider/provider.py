@@ -268,7 +268,7 @@ class OpenIDProvider:
     def _is_assertion(self, client: Client, assertion: str) -> bool:
         """Whether a client's assertion is its own, meant for us and good now (RFC 7523 §3)."""
         try:
-            key = _public_key(client.key or "")
+            key = public_key(client.key or "")
             claims = jwt.decode(assertion, key, algorithms=["RS256", "PS256", "ES256"]).claims
         except (ValueError, JoseError):
             return False
@@ -285,7 +285,7 @@ def fits(challenge: str | None, verifier: str) -> bool:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge
 
 
-def _public_key(pem: str) -> ECKey | RSAKey:
+def public_key(pem: str) -> ECKey | RSAKey:
     """Return a public key, PEM; of a certificate, the one in it."""
     if "CERTIFICATE" in pem:
         found: object = load_pem_x509_certificate(pem.encode()).public_key()

@@ -92,6 +92,8 @@ SHELVES = {
         Shelf("xmlsec1", XMLSEC, from_debian),
         Shelf("samlp", ("samlp@8.0.0", "express@4.21.2"), from_npm),
         Shelf("simplesamlphp", ("simplesamlphp", *PHP, *LIBRARIES), from_debian),
+        Shelf("oidc-provider", ("oidc-provider@9.13.3",), from_npm),
+        Shelf("canaille", ("canaille[front,oidc,scim]==0.3.6",), from_python),
     )
 }
 """Everything that the tests of this folder start."""

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -134,6 +134,11 @@ class Stage:
         return SAMLAddresses.of(self.origin, rows[0].slug)
 
     @property
+    def login_url(self) -> str:
+        """Where a sign-in begins."""
+        return self.addresses.login_url
+
+    @property
     def metadata(self) -> bytes:
         """What the peer's admin would upload."""
         return requests.get(self.addresses.metadata_url, timeout=PATIENCE).content
@@ -159,7 +164,7 @@ class Stage:
     def sign_in(self, **filled: str) -> Browser:
         """Sign in, which must succeed."""
         browser = self.browser()
-        answer = browser.open(self.addresses.login_url, **filled)
+        answer = browser.open(self.login_url, **filled)
         assert answer.failure is None, (answer.failure, self.traces())
         assert browser.session, (answer.status, answer.response.url, answer.response.text[:2000])
         self.entrance(browser)
@@ -168,7 +173,7 @@ class Stage:
     def refusal(self, **filled: str) -> str | None:
         """Sign in, which must be refused; return the code."""
         browser = self.browser()
-        answer = browser.open(self.addresses.login_url, **filled)
+        answer = browser.open(self.login_url, **filled)
         assert browser.session is None
         assert answer.failure is not None, answer.response.text[:2000]
         return answer.failure
@@ -205,6 +210,11 @@ class Stage:
         live = {seat.group_id for seat in seats if seat.valid_to is None}
         return {row.display_name for row in self.lodge.rows(t.directory_groups) if row.id in live}
 
+    def close(self) -> None:
+        """Close every browser."""
+        for browser in self.browsers:
+            browser.client.close()
+
     def traces(self) -> list[Any]:
         """What sign-ins left, for whoever reads a failing test."""
         return [row.document for row in self.lodge.rows(t.signin_traces)]
@@ -217,37 +227,45 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def staged(database: str) -> Iterator[Stage]:
-    """Serve a gateway with an organisation, whose Ann is provisioned; JIT makes the others."""
+def served(database: str, **settings: Any) -> Iterator[tuple[Work, str]]:
+    """Serve a gateway; say how to work in it, and where it is."""
     engines = open_engines(database)
     work = Work(engines, clock=utc_now, new_id=TimeOrderedIds(utc_now), vault=VAULT)
     server = make_server("127.0.0.1", 0, _unready, threaded=True, request_handler=Quiet)
     origin = f"http://127.0.0.1:{server.server_port}"
-    settings = Settings.model_construct(
-        base_url=HttpUrl(origin), database_url=SecretStr("unused"), plain_http_cookies=True
+    told = Settings.model_construct(
+        base_url=HttpUrl(origin),
+        database_url=SecretStr("unused"),
+        plain_http_cookies=True,
+        **settings,
     )
-    app: Gateway = create_app(settings, work)
+    app: Gateway = create_app(told, work)
     server.app = app
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    made = lodge(
-        work,
-        "acme",
-        certificates=[rsa_key("before").certificate],
-        jit=True,
-        attributes={"email": "email", "display_name": "displayName", "groups": "groups"},
-    )
-    provision(work, made.house, "ann@acme.test", "e1")
-    stage = Stage(made, origin)
     try:
-        yield stage
+        yield work, origin
     finally:
-        for browser in stage.browsers:
-            browser.client.close()
         server.shutdown()
         server.server_close()
         thread.join()
         engines.dispose()
+
+
+@contextmanager
+def staged(database: str) -> Iterator[Stage]:
+    """Serve a gateway with an organisation, whose Ann is provisioned; JIT makes the others."""
+    with served(database) as (work, origin):
+        made = lodge(
+            work,
+            "acme",
+            certificates=[rsa_key("before").certificate],
+            jit=True,
+            attributes={"email": "email", "display_name": "displayName", "groups": "groups"},
+        )
+        provision(work, made.house, "ann@acme.test", "e1")
+        with closing(Stage(made, origin)) as stage:
+            yield stage
 
 
 def _unready(environ: Any, start: Any) -> list[bytes]:
