@@ -44,7 +44,7 @@ FARTHEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page shows: from after `position` or, without one, from the row that `start` counts to.
+    """What a page shows: from after `position`, else from the row that `start` counts to.
 
     `related` says whether groups or members are shown, `named` whether with members' names.
     """
@@ -81,7 +81,7 @@ def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     if apart:
         shape = replace(shape, related=False)
     backwards = shape.seek.startswith("before")
-    size = query.count + 1
+    size = min(query.count + 1, FARTHEST)
     statement = page_query(shape) if len(shape.kinds) == 1 else keys_query(shape)
     found = list(uow.all(statement, size=size, **values)) if query.count else []
     more = len(found) > query.count
