@@ -3,9 +3,9 @@
 import re
 
 from gateway.domain.errors import SignInFailed
+from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_GROUPS, TEXT_LIMIT, AttributeMapping, Groups
 from gateway.saml import xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.grammar import NAME_ID
 from gateway.saml.names import SAML, tag
 from gateway.saml.xml import Element

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, quote_plus, unquote_to_bytes
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import KeyPair
 from gateway.saml import building, gate, signatures, xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.names import DSIG_MORE, SIGNATURES
 from gateway.saml.xml import Element
 from gateway.services import certificates

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_AGE, SAMLAddresses, SAMLConnection
 from gateway.saml import attributes, instants, xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.names import BEARER, ENTITY, SAML, TRANSIENT, tag
 from gateway.saml.xml import Element
 

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import KeyPair
 from gateway.saml import xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.names import (
     CBC,
     DS,

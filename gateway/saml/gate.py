@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from gateway.domain.judging import Unacceptable
 from gateway.saml import xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.grammar import GRAMMAR, OPEN, is_protected
 from gateway.saml.names import (
     ASSERTION,

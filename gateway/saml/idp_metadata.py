@@ -6,8 +6,8 @@ from typing import Literal
 
 from gateway.domain import sso_settings
 from gateway.domain.errors import InvalidRequest
+from gateway.domain.judging import Unacceptable
 from gateway.saml import instants, xml
-from gateway.saml.errors import Unacceptable
 from gateway.saml.names import BINDINGS, DS, MD, SAMLP, tag
 from gateway.saml.xml import Element
 from gateway.services import certificates

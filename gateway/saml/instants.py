@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from gateway.saml.errors import Unacceptable
+from gateway.domain.judging import Unacceptable
 from gateway.saml.xml import Element
 
 _FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(?:Z|\+00:00)", re.ASCII)

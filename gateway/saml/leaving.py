@@ -6,10 +6,10 @@ from flask import Response
 
 from gateway.browser import pages
 from gateway.domain.errors import SignInFailed
+from gateway.domain.judging import Unacceptable, step
 from gateway.domain.signin import Attempt
 from gateway.saml import reading
 from gateway.saml.bindings import Fields
-from gateway.saml.errors import Unacceptable, step
 from gateway.saml.logout import Desk, LogoutRequest
 from gateway.saml.visits import Visit
 from gateway.services import attempts, replay, session_ends, sessions

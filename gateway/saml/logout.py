@@ -7,11 +7,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.domain.judging import Unacceptable, step
 from gateway.domain.sessions import SSOProof
 from gateway.domain.signin import MAX_AGE, SAMLAddresses, SAMLConnection, Trace
 from gateway.saml import attributes, bindings, building, checks, gate, instants, verify, xml
 from gateway.saml.bindings import Fields, Letter
-from gateway.saml.errors import Unacceptable, step
 from gateway.saml.names import ENTITY, SAML, SAMLP, SIGNATURE, SUCCESS, tag
 from gateway.saml.xml import Element
 

@@ -4,9 +4,9 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from gateway.browser import pages
+from gateway.domain.judging import Unacceptable
 from gateway.saml import bindings, gate
 from gateway.saml.bindings import Fields, Letter
-from gateway.saml.errors import Unacceptable
 
 BODY_LIMIT = gate.BASE64_SIZE * 11 // 10
 """Bytes of a posted form: a message in base64, with its percent signs."""

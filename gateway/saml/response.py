@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.errors import SignInFailed
+from gateway.domain.judging import Unacceptable, step
 from gateway.domain.signin import AssertedIdentity, SAMLAddresses, SAMLConnection, Trace
 from gateway.saml import attributes, decrypt, gate, verify
 from gateway.saml.checks import Expected, Judge
-from gateway.saml.errors import Unacceptable, step
 from gateway.saml.gate import Message
 from gateway.saml.verify import Signed
 from gateway.saml.xml import Element

@@ -6,9 +6,9 @@ from flask import Response
 
 from gateway.browser.endings import ending
 from gateway.domain.errors import SignInFailed
+from gateway.domain.judging import Unacceptable, step
 from gateway.domain.signin import MAX_AGE, Attempt
 from gateway.saml import gate, reading, response
-from gateway.saml.errors import Unacceptable, step
 from gateway.saml.response import Accepted, Expected
 from gateway.saml.visits import Visit
 from gateway.services import signin

@@ -14,8 +14,8 @@ from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_Validatio
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
+from gateway.domain.judging import Unacceptable
 from gateway.saml import signatures
-from gateway.saml.errors import Unacceptable
 from gateway.saml.names import ASSERTION, SAMLP, SIGNATURE, tag
 from gateway.saml.xml import Element
 from gateway.services import certificates

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from lxml import etree
 
-from gateway.saml.errors import Unacceptable
+from gateway.domain.judging import Unacceptable
 
 Element: TypeAlias = Any
 """An element of a tree; the parser comes without types."""
