@@ -43,11 +43,8 @@ def _address(_context: click.Context, _option: click.Parameter, given: tuple[str
     multiple=True,
     callback=_address,
     metavar="ADDR[:PORT]",
-    help="Address that discovery and webhooks may reach; this release has neither.",
+    help="Address that discovery, key sets and metadata may be read from, by plain http too.",
 )
 def demo(**wish: Any) -> None:
     """Start a gateway, let Okta and Entra ID provision people into it, and show what they got."""
-    options = Options(**wish)
-    if options.outbound:
-        click.echo("gateway: nothing of this release calls out; --allow-outbound waits.", err=True)
-    run(options)
+    run(Options(**wish))

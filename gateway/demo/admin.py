@@ -31,6 +31,10 @@ class Admin:
         """Return what making or doing something answers."""
         return self._ask("POST", path, body)
 
+    def patch(self, path: str, body: JSON) -> JSON:
+        """Return what changing something answers."""
+        return self._ask("PATCH", path, body)
+
     def everything(self, path: str) -> Iterator[JSON]:
         """Yield every item of a list, page by page."""
         cursor: str | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.demo.admin import Admin
 from gateway.demo.options import DemoFailed
+from gateway.demo.sign_on import SignOn
 from gateway.demo.stage import Furnished
 from idp_fixtures import directory as idp_directory
 from idp_fixtures.agent import ProvisioningAgent
@@ -65,12 +66,13 @@ class Offboarding:
 class Play:
     """One company's part."""
 
-    def __init__(self, organisation: Furnished, base_url: str, roles: Sequence[str]) -> None:
-        self.organisation = organisation
-        self.admin = Admin(base_url, organisation.id, organisation.api_key)
+    def __init__(self, way: SignOn, roles: Sequence[str]) -> None:
+        self.organisation = way.organisation
+        self.admin = Admin(way.base_url, self.organisation.id, self.organisation.api_key)
+        self._way = way
         self._roles = roles
         self._agent: ProvisioningAgent | None = None
-        self._url = organisation.scim_url(base_url)
+        self._url = self.organisation.scim_url(way.base_url)
 
     def size(self) -> int:
         """Return how many people come: as many as there are seats, up to a good number."""
@@ -87,6 +89,7 @@ class Play:
         :raises DemoFailed: the gateway answered what the identity provider cannot go on from.
         """
         company = directory(self.organisation, size)
+        self._way.provider.employ_all(company)
         kind = OktaClient if self.organisation.idp == "Okta" else EntraClient
         self._agent = kind(self._url, self.organisation.token, company, on_progress=on_progress)
         try:

@@ -6,13 +6,9 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import rich.progress
 from pydantic import HttpUrl, SecretStr
@@ -24,32 +20,20 @@ from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.demo import stage as staging
 from gateway.demo.catcher import Catcher
+from gateway.demo.identity_providers import IdentityProviders
 from gateway.demo.options import DemoFailed, FileClock, Options
+from gateway.demo.place import Place, place
 from gateway.demo.play import FEWEST, Play
 from gateway.demo.processes import STOP_SIGNALS, Processes
+from gateway.demo.sign_on import SignOn
 from gateway.demo.stage import Stage
-from gateway.demo.telling import Story
+from gateway.demo.telling import Story, Told
 from gateway.serving import Supervisor, listen
 from gateway.settings import Settings
 from gateway.storage import schema
 
 HOST = "127.0.0.1"
-KEPT = "demo.json"
 START_PATIENCE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where this demo keeps its database, its log and, if asked to, its credentials."""
-
-    folder: Path
-    database: str
-    kept: Path | None
-
-    @property
-    def log(self) -> Path:
-        """The log of server and worker."""
-        return self.folder / "gateway.log"
 
 
 def run(options: Options) -> None:
@@ -59,21 +43,23 @@ def run(options: Options) -> None:
     """
     staging.require_preset(options)
     story = Story(on_stderr=options.json)
-    with _place(options) as place, _interruptible():
-        _run(options, place, story)
+    with place(options) as here, _interruptible():
+        _run(options, here, story)
 
 
-def _run(options: Options, place: Place, story: Story) -> None:
+def _run(options: Options, here: Place, story: Story) -> None:
     listener = listen(HOST, options.port)
     catcher = Catcher.open()
-    settings = _settings(place, listener.getsockname()[1], catcher.smtp_port)
-    stage, is_new = _stage(settings, options, place)
-    processes = Processes()
     clock = FileClock(options.clock)
+    providers = IdentityProviders(HOST, here.provider_keys, clock)
+    outbound = (providers.address, *options.outbound)
+    settings = _settings(here, listener.getsockname()[1], catcher.smtp_port, outbound)
+    stage, is_new = _stage(settings, options, here)
+    processes = Processes()
     processes.start(
         "server",
         _logged(
-            place,
+            here,
             lambda is_orphan: Supervisor(
                 settings,
                 listener,
@@ -86,7 +72,7 @@ def _run(options: Options, place: Place, story: Story) -> None:
     processes.start(
         "worker",
         _logged(
-            place,
+            here,
             lambda is_orphan: run_until_told(
                 Worker(build_work(settings, clock), Mailer.of(settings)), is_orphan
             ),
@@ -94,28 +80,31 @@ def _run(options: Options, place: Place, story: Story) -> None:
     )
     listener.close()
     try:
-        with catcher.running():
+        with catcher.running(), providers.running():
             _wait_until_ready(settings, processes)
+            ways = _connect(stage, settings, providers)
             if options.play and is_new:
-                _play(stage, settings, options, story)
-            _tell(stage, settings, catcher, options, story)
+                _play(ways, options, story)
+            told = Told(stage.operator_key, settings.origin, ways, catcher.url, providers.url)
+            _tell(told, options, story)
             _stay(processes)
     except DemoFailed as failure:
-        raise DemoFailed("\n".join((str(failure), *_last_words(place)))) from failure
+        raise DemoFailed("\n".join((str(failure), *_last_words(here)))) from failure
     finally:
         processes.stop()
 
 
-def _last_words(place: Place) -> list[str]:
+def _last_words(here: Place) -> list[str]:
     """Return the worst that the log has, for the log itself may go with its folder."""
-    lines = place.log.read_text().splitlines() if place.log.exists() else []
+    lines = here.log.read_text().splitlines() if here.log.exists() else []
     return [line for line in lines if '"level": "critical"' in line][-1:]
 
 
-def _stage(settings: Settings, options: Options, place: Place) -> tuple[Stage, bool]:
+def _stage(settings: Settings, options: Options, here: Place) -> tuple[Stage, bool]:
     """Set the stage, or find the one that an earlier run left in the same folder."""
-    if place.kept is not None and place.kept.exists():
-        return Stage.found(json.loads(place.kept.read_text())), False
+    kept = here.stage()
+    if kept is not None:
+        return kept, False
     try:
         work = build_work(settings, FileClock(options.clock))
     except (ValueError, ArgumentError) as error:
@@ -126,15 +115,23 @@ def _stage(settings: Settings, options: Options, place: Place) -> tuple[Stage, b
     finally:
         # The processes are forked from this one and must not share its connections.
         work.engines.dispose()
-    if place.kept is not None:
-        place.kept.touch(mode=0o600)
-        place.kept.write_text(json.dumps(stage.kept()))
+    here.keep(stage)
     return stage, True
 
 
-def _play(stage: Stage, settings: Settings, options: Options, story: Story) -> None:
+def _connect(stage: Stage, settings: Settings, providers: IdentityProviders) -> list[SignOn]:
+    """Let each company's administrator connect its provider."""
+    ways = [
+        SignOn(each, providers.by_slug[each.slug], settings.origin) for each in stage.organisations
+    ]
+    for way in ways:
+        way.connect()
+    return ways
+
+
+def _play(ways: Sequence[SignOn], options: Options, story: Story) -> None:
     roles = staging.below_owner(options.preset)
-    plays = [Play(each, settings.origin, roles) for each in stage.organisations]
+    plays = [Play(way, roles) for way in ways]
     ready = [(play, size) for play in plays if (size := play.size()) >= FEWEST]
     for play in plays:
         if play not in [one for one, _ in ready]:
@@ -155,19 +152,12 @@ def _show(bars: rich.progress.Progress, task: rich.progress.TaskID, done: int, t
     bars.update(task, completed=done, total=total)
 
 
-def _tell(
-    stage: Stage, settings: Settings, catcher: Catcher, options: Options, story: Story
-) -> None:
+def _tell(told: Told, options: Options, story: Story) -> None:
+    story.warn_of_plain_http()
     if not options.json:
-        story.addresses(stage, settings.origin, catcher.url)
+        story.addresses(told)
         return
-    document: dict[str, Any] = {
-        "base_url": settings.origin,
-        "operator_key": stage.operator_key,
-        "organisations": [each.document(settings.origin) for each in stage.organisations],
-        "mail": {"url": catcher.url},
-    }
-    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.write(json.dumps(told.document()) + "\n")
     sys.stdout.flush()
 
 
@@ -192,11 +182,14 @@ def _wait_until_ready(settings: Settings, processes: Processes) -> None:
     raise DemoFailed("The gateway did not become ready within a minute.")
 
 
-def _settings(place: Place, port: int, smtp_port: int) -> Settings:
+def _settings(here: Place, port: int, smtp_port: int, outbound: Sequence[str]) -> Settings:
     """Return the demo's settings; the environment's GATEWAY_ variables do not reach it."""
     return Settings.model_construct(
         base_url=HttpUrl(f"http://{HOST}:{port}"),
-        database_url=SecretStr(place.database),
+        database_url=SecretStr(here.database),
+        encryption_keys=SecretStr(here.encryption_key),
+        plain_http_cookies=True,
+        outbound_allow=tuple(outbound),
         smtp_host=HOST,
         smtp_port=smtp_port,
         smtp_security="none",
@@ -207,29 +200,17 @@ def _settings(place: Place, port: int, smtp_port: int) -> Settings:
 
 
 def _logged(
-    place: Place, program: Callable[[Callable[[], bool]], None]
+    here: Place, program: Callable[[Callable[[], bool]], None]
 ) -> Callable[[Callable[[], bool]], None]:
     """Return the program with its log in a file: the terminal is for the story."""
 
     def run(is_orphan: Callable[[], bool]) -> None:
-        file = place.log.open("a", buffering=1)
+        file = here.log.open("a", buffering=1)
         os.dup2(file.fileno(), sys.stderr.fileno())
         logs.set_up("info", "json")
         program(is_orphan)
 
     return run
-
-
-@contextlib.contextmanager
-def _place(options: Options) -> Iterator[Place]:
-    if options.data is not None:
-        options.data.mkdir(parents=True, exist_ok=True)
-        database = options.database or f"sqlite:///{(options.data / 'gateway.db').absolute()}"
-        yield Place(options.data, database, options.data / KEPT)
-        return
-    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as name:
-        folder = Path(name)
-        yield Place(folder, options.database or f"sqlite:///{folder / 'gateway.db'}", None)
 
 
 @contextlib.contextmanager

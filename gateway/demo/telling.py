@@ -2,14 +2,39 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gateway.demo.play import Offboarding, Play, Rule
-from gateway.demo.stage import Stage
+from gateway.demo.sign_on import SignOn
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where everything is and what opens it."""
+
+    operator_key: str
+    base_url: str
+    ways: Sequence[SignOn]
+    mail_url: str
+    idp_url: str
+
+    def document(self) -> dict[str, Any]:
+        """Return what `gateway demo --json` prints."""
+        return {
+            "base_url": self.base_url,
+            "operator_key": self.operator_key,
+            "organisations": [
+                way.organisation.document(self.base_url) | way.told for way in self.ways
+            ],
+            "mail": {"url": self.mail_url},
+            "idp": {"url": self.idp_url},
+        }
 
 
 class Story:
@@ -84,19 +109,36 @@ class Story:
         verdict = "may" if told.answer["decision"] else "may not"
         self.say(f"  explain: {verdict} {told.question} ({told.answer['code']})")
 
-    def addresses(self, stage: Stage, base_url: str, mail_url: str) -> None:
+    def warn_of_plain_http(self) -> None:
+        """Print loudly what a demo without https gives up."""
+        warning = (
+            "[bold]NOT FOR PRODUCTION.[/bold] This demo speaks plain http, so its cookies have"
+            " lost Secure and the __Host- prefix. `gateway serve` never does that."
+        )
+        self._console.print(Panel(warning, border_style="red", expand=False))
+
+    def addresses(self, told: Told) -> None:
         """Print where everything is and what opens it."""
-        self.say(f"\n[bold]The gateway is at {base_url}[/bold]")
-        self.say(f"  mail that it sent    {mail_url}")
-        self.say(f"  API description      {base_url}/api/v1/openapi.json")
-        self.note(f"  operator key         {stage.operator_key}")
-        for each in stage.organisations:
-            self.say(f"[bold]{each.name}[/bold] ({each.idp}), organisation {each.id}")
-            self.note(f"  owner                {each.owner_email}  {each.owner_password}")
-            self.note(f"  API key              {each.api_key}")
-            self.note(f"  SCIM base URL        {each.scim_url(base_url)}")
-            self.note(f"  SCIM bearer token    {each.token}")
+        self.say(f"\n[bold]The gateway is at {told.base_url}; sign in at /login[/bold]")
+        self.say(f"  mail that it sent    {told.mail_url}")
+        self.say(f"  identity providers   {told.idp_url}")
+        self.say(f"  API description      {told.base_url}/api/v1/openapi.json")
+        self.note(f"  operator key         {told.operator_key}")
+        for way in told.ways:
+            self._organisation(way, told.base_url)
         self.say("\nCtrl-C ends it.")
+
+    def _organisation(self, way: SignOn, base_url: str) -> None:
+        each = way.organisation
+        self.say(f"[bold]{each.name}[/bold] ({each.idp}), organisation {each.id}")
+        self.note(f"  owner                {each.owner_email}  {each.owner_password}")
+        self.note(f"  authenticator        {each.owner_totp}")
+        self.note(f"  API key              {each.api_key}")
+        self.note(f"  SCIM base URL        {each.scim_url(base_url)}")
+        self.note(f"  SCIM bearer token    {each.token}")
+        for protocol, name in (("saml", "SAML sign-in"), ("oidc", "OpenID sign-in")):
+            if protocol in way.told:
+                self.note(f"  {name:<20} {way.told[protocol]['login_url']}")
 
 
 def _names(play: Play) -> dict[str, str]:

@@ -97,7 +97,7 @@ class Site:
             return self._signed_in(service, self.accounts[who], request)
         ticket = secrets.token_urlsafe(16)
         self._pending[ticket] = request
-        return _page("Who are you?", self._choices("/saml/choose", ticket=ticket))
+        return _page("Who are you?", self._choices("choose", ticket=ticket))
 
     def choose(self, fields: Fields, body: bytes) -> Page:
         """Sign in who was chosen."""
@@ -112,7 +112,7 @@ class Site:
         del body
         service = self._service(fields)
         if "user" not in fields:
-            return _page("Who are you?", self._choices("/saml/start", service=service.entity_id))
+            return _page("Who are you?", self._choices("start", service=service.entity_id))
         return self._signed_in(service, self.accounts[fields["user"]], None)
 
     def _signed_in(
@@ -202,7 +202,7 @@ class Site:
         """Say what is here."""
         del fields, body
         links = "".join(
-            f'<p><a href="/saml/start?{urlencode({"service": name})}">{escape(name)}</a></p>'
+            f'<p><a href="saml/start?{urlencode({"service": name})}">{escape(name)}</a></p>'
             for name in self.services
         )
         return _page("Identity provider", links)

@@ -1,13 +1,8 @@
 """The demo as a program: one line of JSON once ready, everything in it works, nothing stays."""
 
-import contextlib
-import json
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,64 +11,12 @@ from uuid import UUID
 import pytest
 
 from idp_fixtures.scim_client import SCIMClient
+from tests.e2e.demonstration import Demo, demo, start
 from tests.e2e.programs import GATEWAY, ROOT, ask, environment
 
-ORGANISATION_KEYS = {"id", "slug", "api_key", "owner", "verified_domains", "scim"}
-
-
-@dataclass
-class Demo:
-    """A running demo and what it said."""
-
-    process: subprocess.Popen[str]
-    said: dict[str, Any]
-
-    def organisation(self, slug: str) -> dict[str, Any]:
-        found: dict[str, Any]
-        (found,) = (each for each in self.said["organisations"] if each["slug"] == slug)
-        return found
-
-    def get(self, slug: str, path: str) -> Any:
-        """Read a path of the management API with the organisation's own key."""
-        organisation = self.organisation(slug)
-        url = f"{self.said['base_url']}/api/v1/organisations/{organisation['id']}{path}"
-        status, body = ask(url, organisation["api_key"])
-        assert status == 200, body
-        return body
-
-
-def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    """Start a demo; return it with the line that it says once ready."""
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [*GATEWAY, "demo", "--json", *arguments],
-        cwd=ROOT,
-        env=environment(base_url="http://ignored.test", smtp_host="ignored.test"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise AssertionError(process.communicate()[1])
-    return process, json.loads(line)
-
-
-@contextlib.contextmanager
-def demo(*arguments: str) -> Iterator[Demo]:
-    """Run a demo meanwhile; it must end when it is told to, and quietly."""
-    process, said = start(*arguments)
-    try:
-        yield Demo(process, said)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, out) == (0, ""), err
-        assert "Traceback" not in err
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+LINE = {"base_url", "operator_key", "organisations", "mail", "idp"}
+ORGANISATION = {"id", "slug", "api_key", "owner", "verified_domains", "scim", "saml"}
+SAML = {"connection", "entity_id", "acs_url", "metadata_url", "login_url"}
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +27,12 @@ def idle() -> Iterator[Demo]:
 
 
 def test_the_line_has_what_others_rely_on(idle: Demo) -> None:
-    assert set(idle.said) == {"base_url", "operator_key", "organisations", "mail"}
+    assert set(idle.said) == LINE
     assert [x["slug"] for x in idle.said["organisations"]] == ["acme", "globex"]
     for each in idle.said["organisations"]:
-        assert set(each) == ORGANISATION_KEYS
+        assert set(each) == ORGANISATION
+        assert set(each["saml"]) == SAML
+        assert set(each["owner"]) == {"email", "password", "totp_secret"}
         assert each["verified_domains"] == [f"{each['slug']}.test"]
         path = f"/scim/v2/{each['scim']['connection']}"
         assert each["scim"]["base_url"] == idle.said["base_url"] + path
@@ -108,7 +53,7 @@ def test_everything_in_the_line_works(idle: Demo) -> None:
         scim.close()
     owners = sorted(each["owner"]["email"] for each in said["organisations"])
     deadline = time.monotonic() + 30
-    while len(mails := ask(said["mail"]["url"])[1]) < len(owners):
+    while len(mails := _welcomes(said["mail"]["url"])) < len(owners):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert sorted(mail["to"] for mail in mails) == owners
@@ -214,6 +159,10 @@ def test_processes_end_with_a_demo_that_is_killed() -> None:
     while _answers(f"{said['base_url']}/healthz"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def _welcomes(url: str) -> list[dict[str, Any]]:
+    return [mail for mail in ask(url)[1] if mail["subject"].endswith("is ready")]
 
 
 def _answers(url: str) -> bool:
