@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Table, case, delete
+from sqlalchemy import Table, case, delete, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.domain.errors import RateLimited
@@ -58,7 +58,10 @@ def try_once(here: PersonWork, limit: Limit, *what: object) -> bool:
             index_elements=["key_hash"],
             set_={
                 "used": case((over, 1), else_=table.c.used + 1),
-                "window_ends": case((over, ends), else_=table.c.window_ends),
+                # Typed: a bare instant is written in another form, which compares as long past.
+                "window_ends": case(
+                    (over, literal(ends, table.c.window_ends.type)), else_=table.c.window_ends
+                ),
             },
         )
         .returning(table.c.used)
