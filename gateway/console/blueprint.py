@@ -1,4 +1,4 @@
-"""The blueprint of the sign-in pages, below /login."""
+"""The blueprint of the sign-in pages, below /login, and of invitations."""
 
 from flask import Blueprint
 
@@ -6,6 +6,7 @@ from gateway.browser.cookies import Cookies
 from gateway.browser.endings import LINK_PAGE
 from gateway.console.desk import Desk
 from gateway.console.entering import Entering
+from gateway.console.invitation import InvitationPages
 from gateway.console.leaving import Leaving
 from gateway.console.linking import Linking
 from gateway.console.mailed import Mailed
@@ -13,12 +14,15 @@ from gateway.console.passkey import PasskeyPages
 from gateway.settings import Settings
 from gateway.storage.unit_of_work import Work
 
+INVITATION = "/invitations/<string(length=43):link>"
+
 
 def blueprint(work: Work, settings: Settings) -> Blueprint:
     """Return the blueprint that serves the pages."""
     desk = Desk(work, settings, Cookies.of(settings))
     console = Blueprint("console", __name__)
     entering, mailed = Entering(desk), Mailed(desk)
+    invitation = InvitationPages(desk)
     passkey, linking, leaving = PasskeyPages(desk), Linking(desk), Leaving(desk)
     for rule, method, view in (
         ("/", "GET", leaving.home),
@@ -40,7 +44,14 @@ def blueprint(work: Work, settings: Settings) -> Blueprint:
         (LINK_PAGE, "POST", linking.accept),
         ("/logout", "POST", leaving.sign_out),
         ("/logout", "GET", leaving.ask),
+        (INVITATION, "GET", invitation.see),
+        (f"{INVITATION}/accept", "POST", invitation.accept),
+        (f"{INVITATION}/decline", "POST", invitation.decline),
+        (f"{INVITATION}/mail-newest", "POST", invitation.mail_newest),
+        (f"{INVITATION}/account", "GET", invitation.ask_account),
+        (f"{INVITATION}/account", "POST", invitation.create_account),
     ):
-        name = f"{method.lower()}{rule.replace('/', '_').replace('-', '_')}"
+        name = f"{method.lower()}{rule.replace(INVITATION, '/invitation')}"
+        name = name.replace("/", "_").replace("-", "_")
         console.add_url_rule(rule, endpoint=name, view_func=desk.guarded(view), methods=[method])
     return console

@@ -13,8 +13,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select
 
 from gateway.domain.errors import (
+    AlreadyExists,
     EmailMismatch,
     GatewayError,
+    InvalidRequest,
     NotFound,
     RateLimited,
     RoleAboveOwn,
@@ -40,6 +42,7 @@ from gateway.services import (
     grants,
     invitations,
     invited,
+    mailed_links,
     members,
     moves,
     ownership,
@@ -126,14 +129,31 @@ def accept(uow: UnitOfWork, token: str, session: Session) -> UUID:
             bot_scope=row.bot_scope,
         ),
     )
-    uow.update(TABLE, {"id": row.id}, member_id=member_id)
     give_chatbots(uow, member_id, row.chatbots, row.invited_by)
     if role.is_owner_role:
         ownership.make_owner(uow, uow.load(t.members, member_id), "invitation")
     here = PersonWork.beside(uow)
     session_openings.enter(here, session, uow.organisation_id)
     here.finish()
+    # Now that the member's row is written: writes to one row of a batch are sent as one, early.
+    uow.update(TABLE, {"id": row.id}, member_id=member_id)
     return member_id
+
+
+def sign_up(uow: UnitOfWork, token: str, name: str, password_hash: str) -> UUID:
+    """Create the account of the invited address, which a mailed link proves; nobody joins yet.
+
+    :raises InvalidRequest: no name, or a link that was copied, which proves no mailbox.
+    :raises AlreadyExists: the address has an account.
+    """
+    name = mailed_links.require_name(name)
+    link, row = _open(uow, token)
+    if link.kind != LinkKind.MAILED:
+        raise InvalidRequest("Let the link be mailed to the invited address first.")
+    here = PersonWork.beside(uow)
+    if credentials.find(here, row.email) is not None:
+        raise AlreadyExists("You have an account with this address. Sign in with it.")
+    return mailed_links.create_account(here, row.email, name, password_hash)
 
 
 def give_chatbots(

@@ -86,18 +86,32 @@ def sign_up(here: PersonWork, token: str, name: str, password_hash: str) -> UUID
 
     :raises SignInFailed: the link does not work, or somebody has created the account meanwhile.
     """
-    name = " ".join(name.split())
-    if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
-        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.", field="name")
+    name = require_name(name)
     row = _use(here, token, SIGN_UP)
     if credentials.find(here, row.email) is not None:
         raise SignInFailed("attempt_used")
+    return create_account(here, row.email, name, password_hash)
+
+
+def require_name(name: str) -> str:
+    """Return a person's name in one line.
+
+    :raises InvalidRequest: empty, too long, or with control characters.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
+        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.", field="name")
+    return name
+
+
+def create_account(here: PersonWork, email: str, name: str, password_hash: str) -> UUID:
+    """Create the account of a mailbox that has been proved, and return the person."""
     person_id = here.new_id()
     here.insert(
         t.persons,
         id=person_id,
-        email=row.email,
-        email_key=row.email_key,
+        email=email,
+        email_key=fold(email),
         email_verified=True,
         display_name=name,
         password_hash=password_hash,
