@@ -16,8 +16,8 @@ from idp_fixtures.openid_provider.hostile.scenes import (
     changed,
     enter,
     payload_of,
+    unheard,
 )
-from idp_fixtures.openid_provider.keys import spare
 from idp_fixtures.openid_provider.pages import Page
 
 MIB = 1024 * 1024
@@ -95,10 +95,8 @@ PLACES: Mapping[Point, str] = {
 
 
 def _fresh(scene: Scene, token: str) -> str:
-    """The honest token under a key that nobody can know yet."""
-    key = spare("RS256")
-    key = replace(key, kid=f"fresh-{scene.grant.sid}")
-    return keys.token(payload_of(token), key)
+    """The honest token under a key that has to be asked for."""
+    return keys.token(payload_of(token), unheard(scene))
 
 
 for _point, _opening in PLACES.items():

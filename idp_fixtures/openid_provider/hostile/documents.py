@@ -7,8 +7,14 @@ from typing import Any
 
 from idp_fixtures.openid_provider import keys
 from idp_fixtures.openid_provider.hostile.answers import METADATA
-from idp_fixtures.openid_provider.hostile.scenes import EVIL, Change, Scene, enter, payload_of
-from idp_fixtures.openid_provider.keys import spare
+from idp_fixtures.openid_provider.hostile.scenes import (
+    EVIL,
+    Change,
+    Scene,
+    enter,
+    payload_of,
+    unheard,
+)
 from idp_fixtures.openid_provider.pages import Page
 
 Says = Callable[[Scene], Mapping[str, Any]]
@@ -202,10 +208,10 @@ def _key_set(name: str, sentence: str, says: Callable[[list[Any]], Any]) -> None
     enter(
         name,
         sentence,
-        jwks=lambda _, page: replace(
-            page, body=json.dumps(says([*page.said["keys"], spare("RS256").jwk]))
+        jwks=lambda scene, page: replace(
+            page, body=json.dumps(says([*page.said["keys"], unheard(scene).jwk]))
         ),
-        id_token=lambda _, token: keys.token(payload_of(token), spare("RS256")),
+        id_token=lambda scene, token: keys.token(payload_of(token), unheard(scene)),
     )
 
 

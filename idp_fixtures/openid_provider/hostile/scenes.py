@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from idp_fixtures.openid_provider import keys
@@ -96,6 +96,12 @@ def enter(name: str, says: str, given: Mapping[str, Any] | None = None, **at: Ch
 def enter_twin(name: str, says: str, given: Mapping[str, Any] | None = None, **at: Change) -> None:
     """Enter a twin into the list."""
     TWINS[name] = Attack(name=name, says=says, at=at, given=given or {})  # type: ignore[arg-type]
+
+
+def unheard(scene: Scene, algorithm: str = "RS256", bits: int = 2048) -> Key:
+    """Return a key under a name that nobody can know yet: whoever wants it must ask for it."""
+    latest = scene.site.grants[-1]
+    return replace(keys.spare(algorithm, bits), kid=f"unheard-{latest.sid}")
 
 
 # -- what changes are made of -------------------------------------------------------------------

@@ -18,8 +18,9 @@ from idp_fixtures.openid_provider.hostile.scenes import (
     headed,
     payload_of,
     saying,
+    unheard,
 )
-from idp_fixtures.openid_provider.keys import Key, compact, encoded, spare
+from idp_fixtures.openid_provider.keys import Key, compact, encoded
 
 
 def _forged(scene: Scene, token: str, **header: Any) -> str:
@@ -199,13 +200,17 @@ for _name, (_sentence, _change) in FORGED.items():
 # -- what a published key must not be ------------------------------------------------------------
 
 
-def _keyed(name: str, sentence: str, key: Callable[[], Key], **published: Any) -> None:
+def _keyed(
+    name: str, sentence: str, algorithm: str = "RS256", bits: int = 2048, **published: Any
+) -> None:
     """Publish a new key, changed, beside the good ones, and sign with it."""
     enter(
         name,
         sentence,
-        jwks=lambda _, page: _with(page, {**key().jwk, **published}),
-        id_token=lambda _, token: keys.token(payload_of(token), key()),
+        jwks=lambda scene, page: _with(page, {**unheard(scene, algorithm, bits).jwk, **published}),
+        id_token=lambda scene, token: keys.token(
+            payload_of(token), unheard(scene, algorithm, bits)
+        ),
     )
 
 
@@ -214,38 +219,41 @@ def _with(page: Any, *more: Mapping[str, Any]) -> Any:
     return replace(page, body=json.dumps(listed))
 
 
-_keyed("key-weak", "A key of 1024 bits.", lambda: spare("RS256", 1024))
-_keyed("key-of-another-kind", "A curve, where RSA was agreed on.", lambda: spare("ES256"))
-_keyed("key-for-encryption", "A key that is for encryption.", lambda: spare("RS256"), use="enc")
-_keyed(
-    "key-that-only-signs",
-    "A key that nobody may verify by.",
-    lambda: spare("RS256"),
-    key_ops=["sign"],
-)
-_keyed("key-by-another-algorithm", "A key for RS512.", lambda: spare("RS256"), alg="RS512")
-_keyed("key-without-a-modulus", "A key without its number.", lambda: spare("RS256"), n="")
-_keyed("key-even", "A key whose exponent is one.", lambda: spare("RS256"), e="AQ")
-_keyed("key-not-a-number", "A key whose number is text.", lambda: spare("RS256"), n="!!!")
+def _by_unheard(scene: Scene, token: str) -> str:
+    return keys.token(payload_of(token), unheard(scene))
+
+
+_keyed("key-weak", "A key of 1024 bits.", bits=1024)
+_keyed("key-of-another-kind", "A curve, where RSA was agreed on.", "ES256")
+_keyed("key-for-encryption", "A key that is for encryption.", use="enc")
+_keyed("key-that-only-signs", "A key that nobody may verify by.", key_ops=["sign"])
+_keyed("key-by-another-algorithm", "A key for RS512.", alg="RS512")
+_keyed("key-without-a-modulus", "A key without its number.", n="")
+_keyed("key-of-exponent-one", "A key by which every text is its own signature.", e="AQ")
+_keyed("key-not-a-number", "A key whose number is text.", n="!!!")
 enter(
     "key-private",
     "The private key is published, and whoever reads it signs.",
-    jwks=lambda _, page: _with(page, spare("RS256").private_jwk),
-    id_token=lambda _, token: keys.token(payload_of(token), spare("RS256")),
+    jwks=lambda scene, page: _with(page, unheard(scene).private_jwk),
+    id_token=_by_unheard,
 )
 enter(
     "key-shared",
     "A secret is published, and whoever reads it signs.",
-    jwks=lambda _, page: _with(page, {"kty": "oct", "kid": "shared", "k": encoded(b"s" * 32)}),
-    id_token=lambda _, token: keys.token_by_secret(payload_of(token), b"s" * 32, kid="shared"),
+    jwks=lambda scene, page: _with(
+        page, {"kty": "oct", "kid": unheard(scene).kid, "k": encoded(b"s" * 32)}
+    ),
+    id_token=lambda scene, token: keys.token_by_secret(
+        payload_of(token), b"s" * 32, kid=unheard(scene).kid
+    ),
 )
 enter(
     "key-name-twice",
     "Two keys under one name.",
     jwks=lambda scene, page: _with(
-        page, spare("RS256").jwk, {**scene.attacker.jwk, "kid": spare("RS256").kid}
+        page, unheard(scene).jwk, {**scene.attacker.jwk, "kid": unheard(scene).kid}
     ),
-    id_token=lambda _, token: keys.token(payload_of(token), spare("RS256")),
+    id_token=_by_unheard,
 )
 
 # -- curves ----------------------------------------------------------------------------------------

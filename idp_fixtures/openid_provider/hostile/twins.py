@@ -12,6 +12,7 @@ from idp_fixtures.openid_provider.hostile.scenes import (
     headed,
     payload_of,
     saying,
+    unheard,
 )
 from idp_fixtures.openid_provider.keys import spare
 from idp_fixtures.openid_provider.pages import Page
@@ -66,28 +67,28 @@ for _algorithm in ("RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA"):
 enter_twin(
     "key-new",
     "A key that was published a moment ago.",
-    jwks=lambda _, page: _with(page, replace(spare("RS256"), kid="new").jwk),
-    id_token=lambda _, token: keys.token(payload_of(token), replace(spare("RS256"), kid="new")),
+    jwks=lambda scene, page: _with(page, unheard(scene).jwk),
+    id_token=lambda scene, token: keys.token(payload_of(token), unheard(scene)),
 )
 enter_twin(
     "keys-odd",
     "Keys beside ours that nobody can use.",
-    jwks=lambda _, page: _with(
+    jwks=lambda scene, page: _with(
         page,
         {"kty": "FUTURE", "kid": "future"},
         {**spare("RS256").jwk, "kid": "enc", "use": "enc", "alg": "RSA-OAEP"},
         {"kty": "EC", "crv": "secp256k1", "kid": "coin", "x": "AA", "y": "AA"},
-        replace(spare("RS256"), kid="odd").jwk,
+        unheard(scene).jwk,
     ),
-    id_token=lambda _, token: keys.token(payload_of(token), replace(spare("RS256"), kid="odd")),
+    id_token=lambda scene, token: keys.token(payload_of(token), unheard(scene)),
 )
 enter_twin(
     "keys-plain",
     "A key without a word about use and algorithm, in a set of its own media type.",
-    jwks=lambda _, page: replace(
-        _with(page, _plain(spare("RS256"))), media_type="application/jwk-set+json"
+    jwks=lambda scene, page: replace(
+        _with(page, _plain(unheard(scene))), media_type="application/jwk-set+json"
     ),
-    id_token=lambda _, token: keys.token(payload_of(token), replace(spare("RS256"), kid="plain")),
+    id_token=lambda scene, token: keys.token(payload_of(token), unheard(scene)),
 )
 enter_twin(
     "way-back-more",
@@ -129,5 +130,4 @@ def _saying(page: Page, **says: Any) -> Page:
 
 
 def _plain(key: keys.Key) -> dict[str, Any]:
-    kept = {name: value for name, value in key.jwk.items() if name not in ("use", "alg")}
-    return {**kept, "kid": "plain"}
+    return {name: value for name, value in key.jwk.items() if name not in ("use", "alg")}
