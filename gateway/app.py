@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +24,16 @@ from gateway import api, console
 from gateway.api import authzen, problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.browser import assets
+from gateway.delivery.errands import Errand, Errands
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
+from gateway.net.addresses import Allowed
+from gateway.net.dns import Resolver
+from gateway.net.domain_proofs import look_again
+from gateway.net.http import HTTPClient
+from gateway.oidc.blueprint import blueprint as oidc_blueprint
 from gateway.saml.blueprint import blueprint as saml_blueprint
+from gateway.saml.refreshing import refresh_due
 from gateway.scim.application import Application as SCIM
 from gateway.services.request_log import RequestLog
 from gateway.services.uses import Uses
@@ -40,6 +47,9 @@ from gateway.wsgi import Door
 Clock = Callable[[], datetime]
 REQUEST_ID = "gateway.request_id"
 """Key of the WSGI environment that holds the id of the request."""
+
+ERRANDS_EVERY = timedelta(minutes=5)
+"""How often it is looked whether anything of others is due."""
 
 PROPER_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{8,128}")
 CODES = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
@@ -82,6 +92,19 @@ def build_work(settings: Settings, clock: Clock = utc_now) -> Work:
     return Work(engines, clock=clock, new_id=TimeOrderedIds(clock), vault=_vault(settings))
 
 
+def build_errands(work: Work, settings: Settings) -> Errands:
+    """Return what the worker asks of others: proofs of domains, and providers' metadata."""
+    resolver = Resolver(settings.name_servers, settings.dns_port)
+    client = HTTPClient(Allowed.of(settings.outbound_allow))
+    return Errands(
+        work,
+        (
+            Errand("domain proofs", ERRANDS_EVERY, lambda here: look_again(here, resolver)),
+            Errand("metadata", ERRANDS_EVERY, lambda here: refresh_due(here, client)),
+        ),
+    )
+
+
 def _vault(settings: Settings) -> Vault:
     keys = settings.encryption_keys
     return Vault.of(keys.get_secret_value()) if keys else Vault()
@@ -119,6 +142,8 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.register_blueprint(saml_blueprint(work, settings))
+    client = HTTPClient(Allowed.of(settings.outbound_allow))
+    app.register_blueprint(oidc_blueprint(work, settings, client))
     app.register_blueprint(console.blueprint(work, settings))
     app.register_blueprint(assets.blueprint())
     _add_health(app, work)

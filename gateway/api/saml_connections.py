@@ -1,5 +1,6 @@
 """SAML connections: an identity provider through which people sign in."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -21,8 +22,10 @@ from gateway.api.sign_on import (
 )
 from gateway.domain import errors
 from gateway.domain.signin import SAMLAddresses
-from gateway.saml import idp_metadata
-from gateway.services import certificates, sso_setup, sso_views
+from gateway.net.addresses import Allowed
+from gateway.net.http import HTTPClient
+from gateway.saml import idp_metadata, refreshing
+from gateway.services import certificates, metadata_refresh, sso_setup, sso_views
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -38,7 +41,8 @@ Preset = Literal["okta", "entra", "google", "onelogin", "jumpcloud", "ping", "ge
 class SAMLChange(Rules):
     """What may change about a connection; what is left out stays.
 
-    `metadata` gives issuer, addresses and certificates at once; fields beside it win.
+    `metadata` gives issuer, addresses and certificates at once; fields beside it win. With
+    `metadata_url` they are fetched, and follow what the provider publishes from then on.
     """
 
     metadata: Annotated[str, StringConstraints(max_length=1_000_000)] | None = Field(
@@ -102,15 +106,24 @@ class SAMLConnection(SignOnConnection):
     certificates: list[Certificate]
 
 
-@routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT)
-def create(uow: UnitOfWork, call: Call, body: NewSAMLConnection) -> SAMLConnection:
+def _fetched(call: Call, body: SAMLChange, _ids: Mapping[str, UUID]) -> bytes | None:
+    """Fetch the metadata that the body names, unless it brings the document itself."""
+    if body.metadata_url is None or body.metadata is not None:
+        return None
+    return refreshing.fetch(_client(call), body.metadata_url)
+
+
+@routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT, prepare=_fetched)
+def create(
+    uow: UnitOfWork, call: Call, body: NewSAMLConnection, prepared: bytes | None
+) -> SAMLConnection:
     """Draw up a connection; nobody signs in through it before it is tested and active."""
-    wish = _wish(uow, body)
-    return read(
-        uow,
-        call,
-        sso_setup.create(uow, PROTOCOL, wish.pop("name"), wish.pop("preset", "generic"), **wish),
-    )
+    found = _found(uow, body, prepared)
+    wish = _wish(body, found, fetched=prepared is not None)
+    made = sso_setup.create(uow, PROTOCOL, wish.pop("name"), wish.pop("preset", "generic"), **wish)
+    if prepared is not None:
+        metadata_refresh.follow(uow, made, found)
+    return read(uow, call, made)
 
 
 @routes.endpoint(f"GET {ALL}", MANAGE)
@@ -139,11 +152,37 @@ def read(uow: UnitOfWork, call: Call, saml_connection: UUID) -> SAMLConnection:
     )
 
 
-@routes.endpoint(f"PATCH {ONE}", MANAGE, tagged=True, errors=UNFIT)
-def change(uow: UnitOfWork, call: Call, saml_connection: UUID, body: SAMLChange) -> SAMLConnection:
+@routes.endpoint(f"PATCH {ONE}", MANAGE, tagged=True, errors=UNFIT, prepare=_fetched)
+def change(
+    uow: UnitOfWork,
+    call: Call,
+    saml_connection: UUID,
+    body: SAMLChange,
+    prepared: bytes | None,
+) -> SAMLConnection:
     """Change settings; other protocol settings need a new good test before activation."""
     sso_views.load(uow, saml_connection, PROTOCOL)
-    sso_setup.update(uow, saml_connection, **_wish(uow, body))
+    found = _found(uow, body, prepared)
+    sso_setup.update(uow, saml_connection, **_wish(body, found, fetched=prepared is not None))
+    if prepared is not None:
+        metadata_refresh.follow(uow, saml_connection, found)
+    return read(uow, call, saml_connection)
+
+
+def _fetched_again(call: Call, _body: None, ids: Mapping[str, UUID]) -> bytes:
+    with call.work.read(ids["organisation"]) as uow:
+        address = sso_views.load(uow, ids["saml_connection"], PROTOCOL).metadata_url
+    if address is None:
+        raise errors.InvalidRequest("The connection has no metadata_url.", field="metadata_url")
+    return refreshing.fetch(_client(call), address)
+
+
+@routes.endpoint(f"POST {ONE}:refresh", MANAGE, errors=UNFIT, prepare=_fetched_again)
+def refresh(uow: UnitOfWork, call: Call, saml_connection: UUID, prepared: bytes) -> SAMLConnection:
+    """Read the provider's metadata again now; new certificates are staged, dropped ones overlap."""
+    row = sso_views.load(uow, saml_connection, PROTOCOL)
+    found = idp_metadata.parse(prepared, uow.now, row.issuer or None)
+    metadata_refresh.follow(uow, saml_connection, refreshing.described(found))
     return read(uow, call, saml_connection)
 
 
@@ -172,24 +211,22 @@ def retire_certificate(uow: UnitOfWork, saml_connection: UUID, certificate: UUID
 declare_life(routes, PROTOCOL, read)
 
 
-def _wish(uow: UnitOfWork, body: SAMLChange) -> dict[str, Any]:
-    """Return what the body asks for; metadata in it gives what is not said beside it."""
-    wish = wished(body, "metadata", "entity_id")
-    if body.metadata is not None:
-        found = idp_metadata.parse(body.metadata.encode(), uow.now, body.entity_id)
-        wish = {**described(found), **wish}
-    return wish
+def _client(call: Call) -> HTTPClient:
+    return HTTPClient(Allowed.of(call.settings.outbound_allow))
 
 
-def described(found: idp_metadata.ProviderMetadata) -> dict[str, Any]:
-    """Return the settings that a provider's metadata describes."""
-    return {
-        "issuer": found.entity_id,
-        "sso_url": found.sso_url,
-        "sso_binding": found.sso_binding,
-        "slo_url": found.slo_url,
-        "slo_binding": found.slo_binding,
-        "slo_response_url": found.slo_response_url,
-        "certificates": list(found.certificates),
-        **({"sign_requests": True} if found.wants_signed_requests else {}),
-    }
+def _found(uow: UnitOfWork, body: SAMLChange, fetched: bytes | None) -> dict[str, Any]:
+    """Return what the metadata describes, fetched or in the body; nothing where there is none."""
+    document = fetched if body.metadata is None else body.metadata.encode()
+    if document is None:
+        return {}
+    return refreshing.described(idp_metadata.parse(document, uow.now, body.entity_id))
+
+
+def _wish(body: SAMLChange, found: Mapping[str, Any], *, fetched: bool) -> dict[str, Any]:
+    """Return what the body asks for; metadata gives what is not said beside it.
+
+    Certificates that were fetched come and go with the metadata; others are the admin's.
+    """
+    given = {name: value for name, value in found.items() if name != "certificates" or not fetched}
+    return {**given, **wished(body, "metadata", "entity_id")}

@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.delivery.errands import Errands
 from gateway.delivery.mail import Mailer, Undelivered
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
@@ -240,17 +241,24 @@ class Worker:
             _log.warning("a lease ended before its mail was sent; it may arrive twice")
 
 
-def run_until_told(worker: Worker, is_orphan: Callable[[], bool] = lambda: False) -> None:
+def run_until_told(
+    worker: Worker,
+    is_orphan: Callable[[], bool] = lambda: False,
+    errands: Errands | None = None,
+) -> None:
     """Run a worker until SIGTERM, Ctrl-C, its own failure, or the end of whoever started it.
 
-    The signals are waited for rather than handled: a handler would interrupt the worker
-    anywhere, in the middle of a lock too.
+    Errands are walked beside it. The signals are waited for rather than handled: a handler would
+    interrupt the worker anywhere, in the middle of a lock too.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    with ThreadPoolExecutor(1, "worker") as pool:
-        running = pool.submit(worker.run)
-        while not running.done() and not is_orphan():
+    walkers: list[Worker | Errands] = [worker, *([errands] if errands else [])]
+    with ThreadPoolExecutor(len(walkers), "worker") as pool:
+        running = [pool.submit(each.run) for each in walkers]
+        while not any(each.done() for each in running) and not is_orphan():
             if signal.sigtimedwait(STOP_SIGNALS, 0.5) is not None:
                 break
-        worker.stopping.set()
-    running.result()
+        for walker in walkers:
+            walker.stopping.set()
+    for each in running:
+        each.result()
