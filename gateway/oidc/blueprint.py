@@ -1,0 +1,74 @@
+"""The blueprint at /oidc/{slug}: sign-in and logout of each OpenID Connect connection."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from gateway.browser.cookies import Cookies
+from gateway.browser.visits import Reception
+from gateway.net.http import HTTPClient
+from gateway.oidc.keys import Keys
+from gateway.oidc.leaving import BackChannel, Leaving
+from gateway.oidc.signing_in import SigningIn
+from gateway.oidc.visits import Visit
+from gateway.services import sso_connections
+from gateway.settings import Settings
+from gateway.storage.unit_of_work import Work
+
+PREFIX = "/oidc"
+
+
+def blueprint(work: Work, settings: Settings, client: HTTPClient) -> Blueprint:
+    """Return the blueprint that serves every OpenID Connect connection of the installation."""
+    reception = Reception(work, settings, Cookies.of(settings), sso_connections.oidc_by_slug)
+    desk = Desk(reception, client, Keys(client, work.clock))
+    bp = Blueprint("oidc", __name__, url_prefix=PREFIX)
+    for path, methods, serve in (
+        ("login", ["GET"], desk.login),
+        ("callback", ["GET"], desk.callback),
+        ("logout", ["GET", "POST"], desk.logout),
+        ("backchannel-logout", ["POST"], desk.backchannel_logout),
+    ):
+        endpoint = path.replace("-", "_")
+        bp.add_url_rule(f"/<slug>/{path}", endpoint=endpoint, view_func=serve, methods=methods)
+    return bp
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where requests arrive and answers leave."""
+
+    reception: Reception
+    client: HTTPClient
+    keys: Keys
+
+    def login(self, slug: str) -> Response:
+        """Begin a sign-in, and send the browser to the identity provider.
+
+        `return_to` is a path of ours, `test` the secret of a test, `again` asks for fresh proof.
+        """
+        asked = request.args
+        return self.reception.guarded(
+            slug,
+            Visit,
+            lambda visit: visit.begin(
+                test=asked.get("test"),
+                return_to=asked.get("return_to"),
+                again="again" in asked,
+            ),
+        )
+
+    def callback(self, slug: str) -> Response:
+        """Take the identity provider's answer."""
+        return self.reception.guarded(
+            slug, Visit, lambda visit: SigningIn(visit, self.client, self.keys).answer()
+        )
+
+    def logout(self, slug: str) -> Response:
+        """End this browser's session here and at the identity provider."""
+        return self.reception.guarded(slug, Visit, lambda visit: Leaving(visit).answer())
+
+    def backchannel_logout(self, slug: str) -> Response:
+        """Take a logout token of the identity provider."""
+        visit = self.reception.received(slug, Visit)
+        return BackChannel(visit, self.keys).answer()

@@ -1,0 +1,56 @@
+"""A provider's own description (OpenID Connect Discovery §4): read when an admin asks for it."""
+
+from typing import Any
+
+from gateway.domain.errors import InvalidRequest
+from gateway.domain.judging import Unacceptable
+from gateway.domain.sso_settings import ALGORITHMS, require_web_address
+from gateway.net.http import HTTPClient, Unreachable
+from gateway.oidc.documents import parsed
+
+PATH = "/.well-known/openid-configuration"
+NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+OPTIONAL = ("userinfo_endpoint", "end_session_endpoint")
+
+
+def discovered(client: HTTPClient, issuer: str) -> dict[str, Any]:
+    """Return the settings that an issuer describes.
+
+    :raises InvalidRequest: it cannot be read, describes another issuer, or lacks something.
+    """
+    try:
+        reply = client.get(issuer.rstrip("/") + PATH, {"Accept": "application/json"})
+    except Unreachable as error:
+        raise _unfit(f"The provider's description cannot be read. {error}") from None
+    if reply.status != 200:
+        raise _unfit(f"The provider's description cannot be read: status {reply.status}.")
+    try:
+        found = parsed(reply.body, "the description")
+    except Unacceptable:
+        raise _unfit("The provider's description is no JSON object.") from None
+    if found.get("issuer") != issuer:
+        raise _unfit("The provider describes another issuer than this one, to the letter.")
+    return _settings(found)
+
+
+def _settings(found: dict[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name in (*NEEDED, *OPTIONAL):
+        address = found.get(name)
+        if address is None and name in OPTIONAL:
+            settings[name] = None
+            continue
+        require_web_address(name, address)
+        settings[name] = address
+    offered = found.get("id_token_signing_alg_values_supported", ["RS256"])
+    usable = [each for each in ALGORITHMS if isinstance(offered, list) and each in offered]
+    if not usable:
+        raise _unfit("The provider signs by no algorithm that is taken here.")
+    settings["algorithms"] = usable
+    announced = found.get("authorization_response_iss_parameter_supported")
+    settings["iss_parameter_supported"] = announced is True
+    return settings
+
+
+def _unfit(message: str) -> InvalidRequest:
+    return InvalidRequest(message, field="issuer")

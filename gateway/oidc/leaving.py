@@ -1,0 +1,168 @@
+"""Logout: the provider's back-channel message, and our own beginning at the provider."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response
+from werkzeug.exceptions import ClientDisconnected
+
+from gateway.browser import csrf, pages
+from gateway.domain.errors import SignInFailed
+from gateway.domain.judging import Unacceptable, step
+from gateway.logs import logger
+from gateway.oidc import claims as said_by
+from gateway.oidc import tokens
+from gateway.oidc.keys import Keys
+from gateway.oidc.tokens import Claims
+from gateway.oidc.visits import Visit
+from gateway.services import replay, session_ends, sessions, signin
+from gateway.storage import person_work
+from gateway.storage.unit_of_work import UnitOfWork
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_TYPES = frozenset({None, "jwt", "logout+jwt"})
+SIGNED_OUT = "/login"
+LARGEST_FORM = 80 * 1024
+_log = logger("oidc")
+
+
+@dataclass(frozen=True)
+class BackChannel:
+    """A provider's logout token (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
+
+    visit: Visit
+    keys: Keys
+
+    def answer(self) -> Response:
+        """End the sessions that a token names; 200 when they have ended, or there were none."""
+        visit = self.visit
+        try:
+            claims = self._judged()
+            visit.run(lambda uow: self._end(uow, claims))
+        except SignInFailed as refused:
+            return self._refused(refused.reason)
+        except ClientDisconnected:
+            raise
+        except Exception as bug:
+            # What makes us stumble is answered like anything that we understood and refused.
+            _log.error("unexpected", connection=str(visit.connection.id), exc_info=bug)
+            return self._refused("malformed")
+        return _said(200, {})
+
+    def _refused(self, code: str) -> Response:
+        visit = self.visit
+        visit.run(lambda uow: signin.fail(uow, visit.connection.id, None, code, visit.trace))
+        return _said(400, {"error": "invalid_request"})
+
+    def _judged(self) -> Claims:
+        visit = self.visit
+        connection, trace = visit.connection, visit.trace
+        with step(trace, "form"):
+            sent = self._token()
+        with step(trace, "signature") as said:
+            token = tokens.opened(sent, connection, self.keys, LOGOUT_TYPES)
+            said.detail = token.algorithm
+        claims = token.claims
+        with step(trace, "issuer"):
+            tokens.require_issuer({"tid": connection.tenant, **claims}, connection)
+        with step(trace, "audience"):
+            tokens.require_audience(claims, connection)
+        with step(trace, "time"):
+            tokens.require_lively(claims, connection, visit.now)
+        with step(trace, "event"):
+            _require_event(claims)
+        with step(trace, "subject"):
+            _require_named(claims)
+        return claims
+
+    def _token(self) -> str:
+        request = self.visit.request
+        request.max_content_length = request.max_form_memory_size = LARGEST_FORM
+        if request.mimetype != "application/x-www-form-urlencoded":
+            raise Unacceptable("malformed", "no form")
+        if (request.content_length or 0) > LARGEST_FORM:
+            raise Unacceptable("malformed", "too large")
+        values = request.form.getlist("logout_token")
+        if len(values) != 1:
+            raise Unacceptable("malformed", f"{len(values)} logout tokens")
+        return values[0]
+
+    def _end(self, uow: UnitOfWork, claims: Claims) -> None:
+        connection = self.visit.connection
+        ends = tokens.require_lively(claims, connection, self.visit.now)
+        until = ends + 2 * connection.clock_skew
+        if not replay.remember(uow, connection.id, f"logout {claims['jti']}", until):
+            raise SignInFailed("replayed")
+        session_id = said_by.one(claims, "sid")
+        session_ends.end_by_provider(
+            uow,
+            connection.id,
+            subject=said_by.one(claims, "sub"),
+            session_indexes=[session_id] if session_id else [],
+        )
+
+
+def _require_event(claims: Claims) -> None:
+    events = claims.get("events")
+    if not isinstance(events, Mapping) or not isinstance(events.get(EVENT), Mapping):
+        raise Unacceptable("token_invalid", "no logout event")
+    if "nonce" in claims:
+        raise Unacceptable("token_invalid", "a logout token has no nonce")
+
+
+def _require_named(claims: Claims) -> None:
+    for name in ("jti", "sub", "sid"):
+        if name in claims:
+            said_by.subject(claims, name)
+    if "jti" not in claims:
+        raise Unacceptable("token_invalid", "no jti")
+    if "sub" not in claims and "sid" not in claims:
+        raise Unacceptable("subject_missing", "neither sub nor sid")
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Our own logout (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    visit: Visit
+
+    def answer(self) -> Response:
+        """End this browser's session, then ask the provider to end its own.
+
+        :raises SignInFailed: the request does not come from a page of ours.
+        """
+        visit = self.visit
+        if not csrf.is_ours(visit.request, visit.settings.origin):
+            raise SignInFailed("attempt_elsewhere")
+        with person_work.read(visit.work, visit.context) as here:
+            session = sessions.find(here, visit.session_token)
+            proof = sessions.sso_proof(here, visit.session_token, visit.connection.id)
+        if session is not None:
+            session_id = session.id
+            person_work.run(
+                visit.work, lambda here: session_ends.sign_out(here, session_id), visit.context
+            )
+        response = pages.redirect(self._way() if proof is not None else SIGNED_OUT)
+        visit.cookies.drop(response, visit.cookies.session)
+        return response
+
+    def _way(self) -> str:
+        """Return the provider's logout page; where it leads back to is registered there."""
+        connection, origin = self.visit.connection, self.visit.settings.origin
+        address = connection.end_session_endpoint
+        if address is None:
+            return SIGNED_OUT
+        asked = {
+            "client_id": connection.client_id,
+            "post_logout_redirect_uri": f"{origin}{SIGNED_OUT}",
+        }
+        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+
+
+def _said(status: int, body: dict[str, Any]) -> Response:
+    response = Response(json.dumps(body), status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,167 @@
+"""Signed tokens taken apart: form, algorithm, type, key and signature, then issuer and audience.
+
+The header of a token never says where its key comes from, nor what must be understood besides.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from gateway.domain.judging import Unacceptable
+from gateway.domain.signin import MAX_AGE, OIDCConnection
+from gateway.oidc.documents import parsed
+from gateway.oidc.keys import KEY_TYPES, Keys
+
+LARGEST = 64 * 1024
+LONGEST_LIFE = timedelta(hours=24)
+"""A token that would live longer than this has no end that anybody meant."""
+
+Claims = Mapping[str, Any]
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_FOREIGN = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zip", "enc"})
+_DIGESTS = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token whose signature is good; `algorithm` is its header's."""
+
+    text: str
+    algorithm: str
+    claims: Claims
+
+
+def opened(
+    text: object, connection: OIDCConnection, keys: Keys, types: frozenset[str | None]
+) -> Token:
+    """Return the token with its claims, after its form, algorithm, type, key and signature.
+
+    :raises Unacceptable: any of them is not as it should be.
+    """
+    if not isinstance(text, str) or len(text) > LARGEST or not _COMPACT.fullmatch(text):
+        raise Unacceptable("malformed", "no signed token in compact form")
+    header = parsed(_decoded(text.split(".")[0]), "the token's header")
+    algorithm = header.get("alg")
+    if algorithm not in connection.algorithms or algorithm not in KEY_TYPES:
+        raise Unacceptable("algorithm_refused", f"algorithm {algorithm!r}")
+    kind = header.get("typ")
+    if (kind.lower() if isinstance(kind, str) else kind) not in types:
+        raise Unacceptable("token_invalid", f"type {kind!r}")
+    if _FOREIGN & header.keys():
+        raise Unacceptable("token_invalid", f"header names {sorted(_FOREIGN & header.keys())}")
+    key_id = header.get("kid")
+    if key_id is not None and not isinstance(key_id, str):
+        raise Unacceptable("key_unknown", "the key id is no text")
+    key = keys.find(connection.jwks_uri, key_id, algorithm)
+    try:
+        payload = jws.deserialize_compact(text, key, algorithms=[algorithm]).payload
+    except (JoseError, ValueError, TypeError):
+        raise Unacceptable("signature_invalid", "the signature does not fit") from None
+    return Token(text, algorithm, parsed(payload, "the token"))
+
+
+def require_issuer(claims: Claims, connection: OIDCConnection) -> None:
+    """Refuse a token of another issuer or tenant.
+
+    :raises Unacceptable: it is another's.
+    """
+    if claims.get("iss") != issuer_of(connection):
+        raise Unacceptable("issuer_mismatch", f"issuer {claims.get('iss')!r}")
+    if connection.tenant is not None and claims.get("tid") != connection.tenant:
+        raise Unacceptable("tenant_mismatch", f"tenant {claims.get('tid')!r}")
+
+
+def issuer_of(connection: OIDCConnection) -> str:
+    """Return the issuer that tokens name: Entra's template with the tenant that is pinned."""
+    return connection.issuer.replace("{tenantid}", connection.tenant or "{tenantid}")
+
+
+def require_audience(claims: Claims, connection: OIDCConnection) -> None:
+    """Refuse a token that was made for somebody else; several audiences need a named party.
+
+    :raises Unacceptable: it was.
+    """
+    said = claims.get("aud")
+    audience = [said] if isinstance(said, str) else said
+    if not isinstance(audience, list) or not all(isinstance(each, str) for each in audience):
+        raise Unacceptable("audience_mismatch", "no audience")
+    if connection.client_id not in audience:
+        raise Unacceptable("audience_mismatch", f"{len(audience)} audiences without us")
+    needs_party = "azp" in claims or len(set(audience)) > 1
+    if needs_party and claims.get("azp") != connection.client_id:
+        raise Unacceptable("audience_mismatch", "another party is meant")
+
+
+def require_lively(claims: Claims, connection: OIDCConnection, now: datetime) -> datetime:
+    """Refuse a token that is too old or not good yet; return when it ends.
+
+    :raises Unacceptable: it is, or does not say when it was made and when it ends.
+    """
+    skew = connection.clock_skew
+    issued, ends = instant(claims, "iat"), instant(claims, "exp")
+    if issued is None or ends is None:
+        raise Unacceptable("token_invalid", "no iat or exp")
+    if ends <= now - skew:
+        raise Unacceptable("expired", f"ended at {ends.isoformat()}")
+    if issued > now + skew:
+        raise Unacceptable("not_yet_valid", f"made at {issued.isoformat()}")
+    if issued < now - skew - MAX_AGE:
+        raise Unacceptable("expired", f"made at {issued.isoformat()}")
+    if ends - issued > LONGEST_LIFE:
+        raise Unacceptable("token_invalid", "it would live for days")
+    begins = instant(claims, "nbf")
+    if begins is not None and begins > now + skew:
+        raise Unacceptable("not_yet_valid", f"good from {begins.isoformat()}")
+    return ends
+
+
+def instant(claims: Claims, name: str) -> datetime | None:
+    """Return the instant of a claim in seconds, None where it is absent.
+
+    :raises Unacceptable: it is no number of seconds that a calendar holds.
+    """
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unacceptable("token_invalid", f"{name} is no number")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise Unacceptable("token_invalid", f"{name} is no instant") from None
+
+
+def require_half_hash(token: Token, name: str, whole: str | None) -> None:
+    """Refuse a token whose digest of another value (at_hash) is not that value's.
+
+    :raises Unacceptable: it is not.
+    """
+    said = token.claims.get(name)
+    if said is None:
+        return
+    size = "512" if token.algorithm == "EdDSA" else token.algorithm[-3:]
+    digest = _DIGESTS[size]((whole or "").encode()).digest()
+    expected = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    if not isinstance(said, str) or not same(said, expected):
+        raise Unacceptable("token_invalid", f"{name} does not fit")
+
+
+def same(said: object, expected: str) -> bool:
+    """Whether a text is the expected one, in a time that tells nothing."""
+    return isinstance(said, str) and secrets.compare_digest(said.encode(), expected.encode())
+
+
+def _decoded(part: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        raise Unacceptable("malformed", "no base64") from None

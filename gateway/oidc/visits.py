@@ -1,0 +1,55 @@
+"""A request at an OpenID Connect connection's address."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlencode
+
+from flask import Response
+
+from gateway.browser import pages, visits
+from gateway.domain.signin import Attempt, OIDCAddresses, OIDCConnection
+
+
+@dataclass
+class Visit(visits.Visit):
+    """A request at an address of an OpenID Connect connection."""
+
+    connection: OIDCConnection
+
+    @cached_property
+    def addresses(self) -> OIDCAddresses:
+        """Our addresses of the connection, from the settings."""
+        return OIDCAddresses.of(self.settings.origin, self.connection.slug)
+
+    def begin(
+        self, *, test: str | None = None, return_to: str | None = None, again: bool = False
+    ) -> Response:
+        """Begin a sign-in and send the browser to the provider; `again` has it ask for proof.
+
+        :raises SignInFailed: nobody signs in through the connection now.
+        """
+        attempt = self.open_attempt(test=test, return_to=return_to, again=again)
+        return self.remembering(attempt, pages.redirect(self._way(attempt)))
+
+    def _way(self, attempt: Attempt) -> str:
+        """Return the authorization request (Core §3.1.2.1, RFC 7636)."""
+        connection = self.connection
+        digest = hashlib.sha256(attempt.code_verifier.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": connection.client_id,
+            "redirect_uri": self.addresses.redirect_uri,
+            "scope": " ".join(connection.scopes),
+            "state": attempt.handle,
+            "nonce": attempt.nonce,
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        if attempt.force:
+            asked |= {"prompt": "login", "max_age": "0"}
+        elif connection.max_age is not None:
+            asked["max_age"] = str(connection.max_age)
+        joint = "&" if "?" in connection.authorization_endpoint else "?"
+        return f"{connection.authorization_endpoint}{joint}{urlencode(asked)}"
