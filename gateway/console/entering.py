@@ -12,7 +12,7 @@ from gateway.domain.errors import RateLimited, SignInFailed
 from gateway.domain.signin import OIDCAddresses, SAMLAddresses, way_back
 from gateway.services import home_realm, own_signin, people
 from gateway.services.home_realm import Realm
-from gateway.services.own_signin import CodeNeeded
+from gateway.services.own_signin import CodeNeeded, PasswordDue
 
 STEP = "code"
 
@@ -74,6 +74,8 @@ class Entering:
             name = desk.cookies.step(STEP)
             desk.cookies.keep(response, name, proved.token, proved.expires_at)
             return response
+        if isinstance(proved, PasswordDue):
+            return pages.redirect(f"/login/set-password?{urlencode({'token': proved.token})}")
         return desk.signed_in(proved, return_to)
 
     def ask_code(self) -> Response:

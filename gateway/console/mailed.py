@@ -78,7 +78,7 @@ class Mailed:
         token = request.args.get("token") or field("token")
         with person_work.read(self.desk.work, self.desk.context) as here:
             link = mailed_links.peek(here, token)
-        page = "set-password.html" if purpose == mailed_links.SET_PASSWORD else "sign-up.html"
+        page = "sign-up.html" if purpose == mailed_links.SIGN_UP else "set-password.html"
         return pages.page(
             page,
             status=422 if problem else 200,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, and_, delete, select, update
 
 from gateway.domain.addresses import address
 from gateway.domain.errors import InvalidRequest, SignInFailed
@@ -20,6 +20,9 @@ from gateway.storage.person_work import PersonWork
 
 LIFETIME = timedelta(hours=1)
 SIGN_UP, SET_PASSWORD = "sign_up", "set_password"
+CHANGE_PASSWORD = "change_password"  # noqa: S105 - what a link is for
+"""A link that no mail carries: a first password, once proved, leads to it and nowhere else."""
+
 NAME_LIMIT = 100
 
 
@@ -33,25 +36,22 @@ def ask(here: PersonWork, email: str, origin: str) -> None:
     """
     to = address(email)
     person = credentials.find(here, to)
-    token = secrets.token_urlsafe(32)
     may = throttle.try_once(here, throttle.MAIL_SOURCE, here.context.ip)
     if not throttle.try_once(here, throttle.MAIL_ACCOUNT, fold(to)) or not may:
         return
     purpose = SET_PASSWORD if person is not None else SIGN_UP
-    here.insert(
-        t.mailed_links,
-        id=here.new_id(),
-        token_hash=digest_secret(token),
-        purpose=purpose,
-        person_id=person.id if person is not None else None,
-        email=to,
-        email_key=fold(to),
-        created_at=here.now,
-        expires_at=here.now + LIFETIME,
-        used_at=None,
-    )
+    token = _keep(here, purpose, to, person.id if person is not None else None)
     link = f"{origin}/login/{'set-password' if person is not None else 'sign-up'}?token={token}"
     letters.send(here, purpose, to, link=link)
+
+
+def due(here: PersonWork, person_id: UUID) -> str:
+    """Return the token with which somebody sets a password of their own, having proved the first.
+
+    It proves no mailbox.
+    """
+    email: str = credentials.load(here, person_id).email
+    return _keep(here, CHANGE_PASSWORD, email, person_id)
 
 
 def peek(here: PersonWork, token: str | None) -> Row[Any]:
@@ -73,10 +73,13 @@ def set_password(here: PersonWork, token: str, password_hash: str) -> UUID:
 
     :raises SignInFailed: the link does not work, or is one for signing up.
     """
-    row = _use(here, token, SET_PASSWORD)
+    row = _use(here, token, SET_PASSWORD, CHANGE_PASSWORD)
     person_id: UUID = row.person_id
+    person = credentials.load(here, person_id)
     credentials.set_password(here, person_id, password_hash)
-    if fold(credentials.load(here, person_id).email or "") == row.email_key:
+    if row.purpose == SET_PASSWORD and fold(person.email or "") == row.email_key:
+        if person.founded_by is not None and not person.email_verified:
+            _forget_factors(here, person_id)
         here.change(t.persons, person_id, email_verified=True)
     return person_id
 
@@ -121,10 +124,33 @@ def create_account(here: PersonWork, email: str, name: str, password_hash: str) 
     return person_id
 
 
-def _use(here: PersonWork, token: str, purpose: str) -> Row[Any]:
+def _keep(here: PersonWork, purpose: str, email: str, person_id: UUID | None) -> str:
+    token = secrets.token_urlsafe(32)
+    here.insert(
+        t.mailed_links,
+        id=here.new_id(),
+        token_hash=digest_secret(token),
+        purpose=purpose,
+        person_id=person_id,
+        email=email,
+        email_key=fold(email),
+        created_at=here.now,
+        expires_at=here.now + LIFETIME,
+        used_at=None,
+    )
+    return token
+
+
+def _forget_factors(here: PersonWork, person_id: UUID) -> None:
+    """Forget what somebody who knew the first password may have added before the owner came."""
+    for table in (t.passkeys, t.totp_secrets, t.recovery_codes):
+        here.execute(delete(table).where(table.c.person_id == person_id))
+
+
+def _use(here: PersonWork, token: str, *purposes: str) -> Row[Any]:
     row = peek(here, token)
     m = t.mailed_links
-    unused = and_(m.c.id == row.id, m.c.used_at.is_(None), m.c.purpose == purpose)
+    unused = and_(m.c.id == row.id, m.c.used_at.is_(None), m.c.purpose.in_(purposes))
     if not here.execute(update(m).where(unused).values(used_at=here.now)).rowcount:
         raise SignInFailed("attempt_used")
     return row

@@ -17,7 +17,7 @@ from gateway.domain.identity import Actor, ActorType, Context
 from gateway.domain.sessions import Factor
 from gateway.domain.signin import way_back
 from gateway.domain.text import fold
-from gateway.services import credentials, houses, session_openings, throttle
+from gateway.services import credentials, houses, mailed_links, session_openings, throttle
 from gateway.services.secrets import digest_secret
 from gateway.services.session_openings import Opened
 from gateway.storage import tables as t
@@ -33,6 +33,13 @@ class CodeNeeded:
 
     token: str = field(repr=False)
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordDue:
+    """The first password was right, and one of the person's own has to follow; nothing is open."""
+
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +106,21 @@ def tell_failures(here: PersonWork, limit: int = 100) -> int:
 
 def right(
     here: PersonWork, found: Known, *, replaces: UUID | None, return_to: str | None
-) -> Opened | CodeNeeded:
-    """Open a session by a password that was compared, or ask for the code that has to follow.
+) -> Opened | CodeNeeded | PasswordDue:
+    """Open a session by a password that was compared, or ask for what has to follow.
 
     :raises SignInFailed: the password has changed meanwhile.
     """
     if found.person_id is None:
         raise SignInFailed("credentials_wrong")
-    if credentials.load(here, found.person_id).password_hash != found.password_hash:
+    person = credentials.load(here, found.person_id)
+    if person.password_hash != found.password_hash:
         raise SignInFailed("credentials_wrong")
     if credentials.second_factors(here, found.person_id):
         token = begin_step(here, "second_factor", found.person_id, return_to=return_to)
         return CodeNeeded(token, here.now + STEP_LIFETIME)
+    if person.must_change_password:
+        return PasswordDue(mailed_links.due(here, found.person_id))
     return session_openings.open_by_own(
         here, found.person_id, frozenset({Factor.PASSWORD}), replaces=replaces
     )

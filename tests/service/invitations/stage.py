@@ -55,7 +55,8 @@ class Stage:
 
     def chatbot(self, name: str) -> UUID:
         """A chatbot of the organisation."""
-        return self.run(lambda uow: chatbots.create(uow, name))
+        made: UUID = self.run(lambda uow: chatbots.create(uow, name))
+        return made
 
     def run(self, verb: Any) -> Any:
         """Do something by the operator's word."""
