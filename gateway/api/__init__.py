@@ -15,6 +15,7 @@ from gateway.api import (
     invitations,
     keys,
     mapping_rules,
+    matrix,
     me,
     members,
     oidc_connections,
@@ -55,7 +56,8 @@ NOUNS = (
     keys,
     me,
 )
-ENDPOINTS: tuple[Endpoint, ...] = tuple(each for noun in NOUNS for each in noun.routes)
+_DECLARED = [each for noun in NOUNS for each in noun.routes]
+ENDPOINTS: tuple[Endpoint, ...] = (*_DECLARED, *matrix.over(_DECLARED))
 """Every endpoint of the API."""
 
 

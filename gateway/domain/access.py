@@ -73,19 +73,6 @@ class MemberFacts:
     managed_by: UUID | None
 
 
-def service_holder(key_id: UUID) -> MemberFacts:
-    """Return what stands for a key of the organisation itself: nobody's, on every chatbot."""
-    return MemberFacts(
-        id=key_id,
-        state=MemberState.ACTIVE,
-        admin_hold=False,
-        contained=False,
-        owner_of_record=False,
-        bot_scope=Scope.ALL,
-        managed_by=None,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFacts:
     """The connection that manages the member; `live` means active, so that it decides."""
@@ -207,6 +194,23 @@ def assemble(facts: AccessFacts, derivation: Derivation) -> Access:
         suspended=None if organisation.subscription.is_open else organisation.owner_bot_access,
         valid_until=_valid_until(facts),
     )
+
+
+def of_service_key(
+    key_id: UUID, role: RoleDefinition | None, organisation: OrganisationFacts
+) -> Access:
+    """Return what a key of the organisation itself may do: its role, on every chatbot."""
+    holder = MemberFacts(
+        id=key_id,
+        state=MemberState.ACTIVE,
+        admin_hold=False,
+        contained=False,
+        owner_of_record=False,
+        bot_scope=Scope.ALL,
+        managed_by=None,
+    )
+    facts = AccessFacts(organisation=organisation, member=holder)
+    return assemble(facts, Derivation(role, RoleSource(Origin.GRANT)))
 
 
 def granted_levels(facts: AccessFacts, matched: Matched) -> dict[UUID, dict[str, Level]]:

@@ -1,19 +1,19 @@
 """Who acts, and what they may therefore do to others; asked by every verb that touches access."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
 from gateway.domain import acting as rules
-from gateway.domain.access import AccessFacts, RoleGrant, resolve, service_holder
+from gateway.domain.access import of_service_key
 from gateway.domain.acting import Acting, Author
-from gateway.domain.decisions import Access
-from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotPermitted
+from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotPermitted, RoleAboveOwn
 from gateway.domain.identity import ActorType
 from gateway.domain.roles import RoleDefinition
-from gateway.domain.sources import GrantSource
 from gateway.services import access
+from gateway.services.principals import covers
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -39,25 +39,29 @@ def author(uow: UnitOfWork) -> Acting:
     if actor.member_id is not None:
         held = access.effective(uow, actor.member_id)
     else:
-        held = of_service_key(uow, uow.load(t.api_keys, UUID(actor.id)))
+        key = uow.load(t.api_keys, UUID(actor.id))
+        organisation = access.organisation_facts(uow)
+        held = of_service_key(key.id, organisation.roles.get(key.role_id), organisation)
     if held.role is None or held.standing is not None:
         raise NotPermitted("Your access has ended.")
     return Author(held, _role(uow, held.role.id))
 
 
-def of_service_key(uow: UnitOfWork, key: Row[Any]) -> Access:
-    """Return what a key of the organisation itself may do: its role, on every chatbot."""
-    member = service_holder(key.id)
-    grant = RoleGrant(
-        id=key.id,
-        role_id=key.role_id,
-        source=GrantSource.MANUAL,
-        by={},
-        valid_from=key.created_at,
-        valid_to=key.expires_at,
-    )
-    organisation = access.organisation_facts(uow)
-    return resolve(AccessFacts(organisation=organisation, member=member, role_grants=(grant,)))
+def require_own_atoms(uow: UnitOfWork, atoms: Sequence[str]) -> None:
+    """Refuse to hand out what the author, or the key that they use, could not do themselves.
+
+    :raises RoleAboveOwn: names what is lacking.
+    """
+    who = author(uow)
+    if who is None:
+        return
+    own = who.role.atoms()
+    if uow.actor.type is ActorType.API_KEY:
+        scopes = frozenset(uow.load(t.api_keys, UUID(uow.actor.id)).scopes)
+        own = frozenset(atom for atom in own if covers(scopes, atom))
+    lacking = [atom for atom in atoms if not covers(own, atom)]
+    if lacking:
+        raise RoleAboveOwn(f"You do not have {', '.join(sorted(lacking))} yourself.")
 
 
 def require_may_change(uow: UnitOfWork, member: Row[Any]) -> None:

@@ -13,15 +13,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, update
 
 from gateway.domain.acting import require_may_act_on, require_may_give, require_may_give_scope
-from gateway.domain.errors import InvalidRequest, NotFound, RoleAboveOwn
+from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
-from gateway.domain.identity import ActorType
 from gateway.domain.mapping import Scope
 from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import require_action
 from gateway.domain.roles import RoleDefinition
 from gateway.services import acting
-from gateway.services.principals import KEY_PREFIX, OPERATOR_PREFIX, covers
+from gateway.services.principals import KEY_PREFIX, OPERATOR_PREFIX
 from gateway.services.secrets import Issued, digest_secret, new_secret
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
@@ -49,7 +48,7 @@ def create(
         message = "A key belongs either to a member (member_id) or to a role (role_id)."
         raise InvalidRequest(message, field="member_id")
     _require_owner(uow, member_id, role_id)
-    _require_own_atoms(uow, scopes)
+    acting.require_own_atoms(uow, scopes)
     issued = Issued(uow.new_id(), new_secret(KEY_PREFIX))
     uow.insert(
         t.api_keys,
@@ -152,20 +151,6 @@ def _require_owner(
 
 def _may_act(member: Record) -> bool:
     return member.state == MemberState.ACTIVE and not (member.admin_hold or member.contained)
-
-
-def _require_own_atoms(uow: UnitOfWork, scopes: Sequence[str]) -> None:
-    """Nobody puts into a key what they, or the key that they use, could not do themselves."""
-    author = acting.author(uow)
-    if author is None:
-        return
-    own = author.role.atoms()
-    if uow.actor.type is ActorType.API_KEY:
-        key_scopes = frozenset(get(uow, UUID(uow.actor.id)).scopes)
-        own = frozenset(atom for atom in own if covers(key_scopes, atom))
-    lacking = [scope for scope in scopes if not covers(own, scope)]
-    if lacking:
-        raise RoleAboveOwn(f"You do not have {', '.join(sorted(lacking))} yourself.")
 
 
 def _record(

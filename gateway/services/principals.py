@@ -7,13 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select
 
-from gateway.domain.access import (
-    AccessFacts,
-    Derivation,
-    OrganisationFacts,
-    assemble,
-    service_holder,
-)
+from gateway.domain.access import OrganisationFacts, of_service_key
 from gateway.domain.decisions import FORMAT, Access
 from gateway.domain.errors import NotPermitted, StepUpRequired, TokenInvalid
 from gateway.domain.identity import Actor, ActorType
@@ -23,7 +17,7 @@ from gateway.domain.permissions import SECTION_ATOMS, Level
 from gateway.domain.plans import SubscriptionState
 from gateway.domain.roles import RoleDefinition
 from gateway.domain.sessions import Entrance, Session
-from gateway.domain.sources import Origin, OwnerBotAccess, RoleSource
+from gateway.domain.sources import OwnerBotAccess
 from gateway.services import access, sessions
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
@@ -207,7 +201,7 @@ def _principal(row: Row[Any]) -> Principal:
 
 
 def _of_role(row: Row[Any]) -> Access:
-    """Return what the key's own role gives: the derivation of somebody without groups."""
+    """Return what the key's own role gives, from the one row that was read for it."""
     role = RoleDefinition.of(row.role_id, row.definition)
     organisation = OrganisationFacts(
         live=True,
@@ -219,9 +213,7 @@ def _of_role(row: Row[Any]) -> Access:
         default_role_id=None,
         bot_scope_default=Scope.ALL,
     )
-    holder = service_holder(row.id)
-    facts = AccessFacts(organisation=organisation, member=holder)
-    return assemble(facts, Derivation(role, RoleSource(Origin.GRANT)))
+    return of_service_key(row.id, role, organisation)
 
 
 def _live_keys() -> Select[Any]:

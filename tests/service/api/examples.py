@@ -165,6 +165,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
         "role_id": str(x["role"]),
     },
     "Bounce": lambda x: {"message_id": str(x["mail"])},
+    "RoleDefinition": lambda _: {"name": "Sales", "rank": 5},
     "NewTeam": lambda _: {"name": "Others"},
     "Seat": lambda x: {"member_id": str(x["successor"])},
     "NewConversation": lambda x: {
