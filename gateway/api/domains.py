@@ -95,7 +95,7 @@ def verify(uow: UnitOfWork, domain: UUID, prepared: Sighting | None) -> Domain:
     return read(uow, domain)
 
 
-@routes.endpoint(f"DELETE {ONE}", holds_or_operator("settings.write"), status=204)
+@routes.endpoint(f"DELETE {ONE}", holds_or_operator("settings.write"), status=204, tagged=True)
 def release(uow: UnitOfWork, domain: UUID) -> None:
     """Give up a domain: it proves nothing any more, and another claim needs another proof."""
     domains.release(uow, domain)

@@ -9,7 +9,8 @@ from gateway.cli import finding
 from gateway.cli.asking import member
 from gateway.cli.opening import open_settings, open_work, operator
 from gateway.cli.printing import answer, as_json
-from gateway.domain.errors import NotPermitted
+from gateway.net import domain_proofs
+from gateway.net.dns import Resolver
 from gateway.services import domains, organisations, ownership, people
 from gateway.services.organisations import NewOrganisation
 from gateway.storage.unit_of_work import UnitOfWork
@@ -115,18 +116,19 @@ def verify_domain(
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Prove that a domain is an organisation's."""
-    if not force:
-        raise NotPermitted(
-            "A domain is proved by the operator's word only.",
-            levers=("Make sure that the domain is theirs, then add --force.",),
+    """Prove that a domain is an organisation's, by its record in the DNS."""
+    settings = open_settings()
+    work = open_work(settings)
+    organisation_id = finding.organisation(work, slug)
+    if force:
+        domain_id = work.run(
+            organisation_id, operator(), lambda uow: domains.force_verify(uow, name)
         )
-    work = open_work(open_settings())
-    domain_id = work.run(
-        finding.organisation(work, slug),
-        operator(),
-        lambda uow: domains.force_verify(uow, name),
-    )
+    else:
+        domain_id = work.run(organisation_id, operator(), lambda uow: domains.claim(uow, name))
+        resolver = Resolver(settings.name_servers, settings.dns_port)
+        seen = domain_proofs.look_for(work, resolver, organisation_id, domain_id)
+        work.run(organisation_id, operator(), lambda uow: domains.verify(uow, domain_id, seen))
     document = {"id": domain_id, "name": domains.normalise(name), "state": "verified"}
     answer(document, [f"{document['name']} is proved to be {slug}'s."], machine=as_json)
 

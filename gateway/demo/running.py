@@ -15,7 +15,7 @@ from pydantic import HttpUrl, SecretStr
 from sqlalchemy.exc import ArgumentError
 
 from gateway import logs
-from gateway.app import build_work, create_app
+from gateway.app import build_errands, build_work, create_app
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.demo import stage as staging
@@ -31,6 +31,7 @@ from gateway.demo.telling import Story, Told
 from gateway.serving import Supervisor, listen
 from gateway.settings import Settings
 from gateway.storage import schema
+from gateway.storage.unit_of_work import Work
 
 HOST = "127.0.0.1"
 START_PATIENCE = 60.0
@@ -73,9 +74,7 @@ def _run(options: Options, here: Place, story: Story) -> None:
         "worker",
         _logged(
             here,
-            lambda is_orphan: run_until_told(
-                Worker(build_work(settings, clock), Mailer.of(settings)), is_orphan
-            ),
+            lambda is_orphan: _work(settings, build_work(settings, clock), is_orphan),
         ),
     )
     listener.close()
@@ -92,6 +91,12 @@ def _run(options: Options, here: Place, story: Story) -> None:
         raise DemoFailed("\n".join((str(failure), *_last_words(here)))) from failure
     finally:
         processes.stop()
+
+
+def _work(settings: Settings, work: Work, is_orphan: Callable[[], bool]) -> None:
+    """Run the product's worker with its errands."""
+    worker = Worker(work, Mailer.of(settings))
+    run_until_told(worker, is_orphan, build_errands(work, settings))
 
 
 def _last_words(here: Place) -> list[str]:

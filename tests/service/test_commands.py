@@ -17,8 +17,10 @@ from gateway.domain.identity import SYSTEM
 from gateway.services import sealing
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
+from gateway.storage.vault import new_key
 from tests import factories
 from tests.factories import House
+from tests.name_server import NameServer
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def test_a_refusal_is_one_line_and_status_one(gateway: Gateway) -> None:
         (("member", "explain", "x", "--organisation", "no", "--action", "org.read"), "no org"),
         (("scim-token", "create", "--organisation", "no"), "no organisation 'no'"),
         (("owner", "recover", "--organisation", "acme", "--to", "x@y.test"), "no member"),
-        (("domain", "verify", "x.test", "--organisation", "acme"), "add --force"),
+        (("domain", "verify", "co.uk", "--organisation", "acme"), "nobody's alone"),
+        (("keys", "reseal"), "nothing is sealed"),
         (("audit", "verify", "--organisation", "00000000-0000-0000-0000-000000000001"), "no org"),
     ],
 )
@@ -121,6 +124,31 @@ def test_a_wrong_option_is_a_usage_error(gateway: Gateway) -> None:
         gateway("scim-token", "create", "--organisation", "x", "--expires-in", "2 weeks").status
         == 2
     )
+
+
+def test_a_domain_is_proved_by_its_record(
+    gateway: Gateway, acme: House, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = NameServer().start()
+    monkeypatch.setenv("GATEWAY_DNS_SERVERS", "127.0.0.1")
+    monkeypatch.setenv("GATEWAY_DNS_PORT", str(server.port))
+    command = ("domain", "verify", "shop.example", "--organisation", "acme", "--json")
+    refused = gateway(*command)
+    assert (refused.status, "_gateway-domain.shop.example" in refused.err) == (1, True)
+    with work.read(acme.organisation_id) as uow:
+        domain = uow.all(uow.own(t.domains).where(t.domains.c.name == "shop.example"))[0]
+    server.records["_gateway-domain.shop.example"] = [domain.token]
+    assert gateway(*command).json == {
+        "id": str(domain.id),
+        "name": "shop.example",
+        "state": "verified",
+    }
+    server.stop()
+
+
+def test_secrets_are_sealed_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_ENCRYPTION_KEYS", new_key())
+    assert gateway("keys", "reseal", "--json").json == {"sealed_again": 0, "lost": 0}
 
 
 def test_a_domain_is_proved_by_force(gateway: Gateway, acme: House) -> None:
