@@ -95,6 +95,8 @@ def manages(uow: UnitOfWork, connection: Connection, member_id: UUID | None) -> 
 
 def mind_owners(uow: UnitOfWork, connection: Connection, user: Any) -> None:
     """Raise the alarm where the user who is taken away is a break-glass owner by any name."""
+    if not break_glass.listing(uow):
+        return
     e = t.directory_emails.c
     addresses = uow.all(
         uow.own(t.directory_emails, e.value_key).where(
