@@ -24,6 +24,7 @@ from gateway import api, console
 from gateway.api import authzen, problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.browser import assets
+from gateway.delivery.courier import Courier
 from gateway.delivery.errands import Errand, Errands
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
@@ -90,6 +91,11 @@ def build_work(settings: Settings, clock: Clock = utc_now) -> Work:
         settings.database_url.get_secret_value(), pool_size=settings.request_threads + 1
     )
     return Work(engines, clock=clock, new_id=TimeOrderedIds(clock), vault=_vault(settings))
+
+
+def build_courier(work: Work, settings: Settings) -> Courier:
+    """Return what carries events to their receivers."""
+    return Courier(work, HTTPClient(Allowed.of(settings.outbound_allow)))
 
 
 def build_errands(work: Work, settings: Settings) -> Errands:

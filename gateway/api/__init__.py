@@ -11,6 +11,7 @@ from gateway.api import (
     connections,
     conversations,
     domains,
+    events,
     groups,
     invitations,
     keys,
@@ -27,6 +28,7 @@ from gateway.api import (
     sessions,
     sign_in_rules,
     teams,
+    webhooks,
 )
 from gateway.api.endpoint import Endpoint
 from gateway.api.mount import mount
@@ -51,6 +53,8 @@ NOUNS = (
     conversations,
     domains,
     audit,
+    events,
+    webhooks,
     sessions,
     sign_in_rules,
     keys,

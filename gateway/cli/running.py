@@ -4,7 +4,7 @@ import os
 
 import click
 
-from gateway.app import build_errands, create_app
+from gateway.app import build_courier, build_errands, create_app
 from gateway.cli.opening import open_any_work, open_settings, open_work
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
@@ -45,10 +45,11 @@ def _require_safe(settings: Settings) -> None:
 
 @click.command()
 def worker() -> None:
-    """Send mail, seal the audit and record what time has ended, until told to stop."""
+    """Send mail and events, seal the audit and record what time has ended, until told to stop."""
     settings = open_settings()
     work = open_work(settings)
-    run_until_told(Worker(work, Mailer.of(settings)), errands=build_errands(work, settings))
+    beside = (build_errands(work, settings), build_courier(work, settings))
+    run_until_told(Worker(work, Mailer.of(settings)), beside=beside)
 
 
 @click.command()

@@ -2,16 +2,16 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.delivery.errands import Errands
 from gateway.delivery.mail import Mailer, Undelivered
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import SYSTEM, Context
@@ -241,18 +241,27 @@ class Worker:
             _log.warning("a lease ended before its mail was sent; it may arrive twice")
 
 
+class Walker(Protocol):
+    """Something that works until it is told to stop."""
+
+    stopping: threading.Event
+
+    def run(self) -> None:
+        """Work until told to stop."""
+
+
 def run_until_told(
     worker: Worker,
     is_orphan: Callable[[], bool] = lambda: False,
-    errands: Errands | None = None,
+    beside: Sequence[Walker] = (),
 ) -> None:
     """Run a worker until SIGTERM, Ctrl-C, its own failure, or the end of whoever started it.
 
-    Errands are walked beside it. The signals are waited for rather than handled: a handler would
+    Others walk `beside` it. The signals are waited for rather than handled: a handler would
     interrupt the worker anywhere, in the middle of a lock too.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    walkers: list[Worker | Errands] = [worker, *([errands] if errands else [])]
+    walkers: list[Walker] = [worker, *beside]
     with ThreadPoolExecutor(len(walkers), "worker") as pool:
         running = [pool.submit(each.run) for each in walkers]
         while not any(each.done() for each in running) and not is_orphan():

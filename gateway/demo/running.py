@@ -15,7 +15,7 @@ from pydantic import HttpUrl, SecretStr
 from sqlalchemy.exc import ArgumentError
 
 from gateway import logs
-from gateway.app import build_errands, build_work, create_app
+from gateway.app import build_courier, build_errands, build_work, create_app
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.demo import stage as staging
@@ -96,7 +96,8 @@ def _run(options: Options, here: Place, story: Story) -> None:
 def _work(settings: Settings, work: Work, is_orphan: Callable[[], bool]) -> None:
     """Run the product's worker with its errands."""
     worker = Worker(work, Mailer.of(settings))
-    run_until_told(worker, is_orphan, build_errands(work, settings))
+    beside = (build_errands(work, settings), build_courier(work, settings))
+    run_until_told(worker, is_orphan, beside)
 
 
 def _last_words(here: Place) -> list[str]:

@@ -76,6 +76,17 @@ def certificate_expiring(uow: UnitOfWork, connection: str, ends: datetime) -> No
     tell(uow, "sso.certificate_expiring", "A single sign-on certificate ends soon", text)
 
 
+def webhook_disabled(uow: UnitOfWork, name: str) -> None:
+    """Mail administrators that a receiver of events only failed, and gets nothing any more."""
+    name = outbox.plain_name(name)
+    text = (
+        f'The webhook "{name}" has failed for five days without a single success, and is'
+        " disabled now.\n\nEvents that it missed stay in the event feed. Enable it again once its"
+        " receiver answers; what still waits is sent then.\n"
+    )
+    tell(uow, "webhook.disabled", "A webhook of your organisation is disabled", text)
+
+
 def to_member(uow: UnitOfWork, member: Row[Any], type: str, **facts: str) -> None:
     """Mail a member of what became of their own membership, if there is an address."""
     if member.email:

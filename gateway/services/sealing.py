@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, bindparam, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.services import webhooks
 from gateway.storage import tables as t
 from gateway.storage.facts import digest
 from gateway.storage.types import canonical
@@ -105,6 +106,7 @@ def _number_feed(uow: UnitOfWork, feed: Sequence[Row[Any]], last: int) -> int:
     ]
     if numbers:
         uow.connection.execute(_NUMBER, numbers)
+        webhooks.fan_out(uow, [(row, x["number"]) for row, x in zip(feed, numbers, strict=True)])
     return last + len(numbers)
 
 
@@ -121,7 +123,7 @@ def _unsealed(uow: UnitOfWork) -> Any:
 def _unnumbered(uow: UnitOfWork) -> Any:
     rows = t.outbox.c
     return (
-        uow.own(t.outbox, rows.id)
+        uow.own(t.outbox, rows.id, rows.type)
         .where(rows.channel == "feed", rows.delivered_at.is_(None), rows.given_up_at.is_(None))
         .order_by(rows.created_at, rows.position, rows.id)
         .limit(PASS)

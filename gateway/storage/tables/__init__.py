@@ -69,6 +69,7 @@ from gateway.storage.tables.signin import (
     sso_keys,
 )
 from gateway.storage.tables.teams import conversations, team_seats, teams
+from gateway.storage.tables.webhooks import webhook_deliveries, webhooks
 
 __all__ = [
     "Versioned",
@@ -132,4 +133,6 @@ __all__ = [
     "teams",
     "throttles",
     "totp_secrets",
+    "webhook_deliveries",
+    "webhooks",
 ]

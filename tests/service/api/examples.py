@@ -66,6 +66,7 @@ def things(work: Work, house: House) -> Things:
             "key": keys.create(uow, "Key", ["org.read"], role_id=role).id,
             **sign_on(uow, house, user.member_id or UUID(int=0)),
             **invited(uow, role),
+            **webhook(uow),
         }
 
     return work.run(house.organisation_id, OPERATOR, furnish)
@@ -82,6 +83,34 @@ def invited(uow: UnitOfWork, role: UUID) -> Things:
         "mail": invitations.get(uow, made.id).mail_id,
         "link": made.link.rpartition("/")[2],
     }
+
+
+def webhook(uow: UnitOfWork) -> Things:
+    """Make a receiver of events as rows, since not every installation has a key to seal with."""
+    told = {"targets": [], "data": {}, "previous_attributes": None}
+    event = uow.send("feed", "team.created", told)
+    receiver, delivery = uow.new_id(), uow.new_id()
+    uow.insert(
+        t.webhooks,
+        id=receiver,
+        name="Platform",
+        url="https://platform.example.org/hook",
+        events=[],
+        state="active",
+        secret="sealed",
+        created_at=uow.now,
+    )
+    uow.insert(
+        t.webhook_deliveries,
+        id=delivery,
+        webhook_id=receiver,
+        event_id=event,
+        type="team.created",
+        sequence=1,
+        created_at=uow.now,
+        due_at=uow.now,
+    )
+    return {"webhook": receiver, "delivery": delivery}
 
 
 def sign_on(uow: UnitOfWork, house: House, member_id: UUID) -> Things:
@@ -166,6 +195,8 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     },
     "Bounce": lambda x: {"message_id": str(x["mail"])},
     "RoleDefinition": lambda _: {"name": "Sales", "rank": 5},
+    "Receiver": lambda _: {"name": "Platform", "url": "https://platform.example.org/hook"},
+    "Overlap": lambda _: {},
     "NewTeam": lambda _: {"name": "Others"},
     "Seat": lambda x: {"member_id": str(x["successor"])},
     "NewConversation": lambda x: {

@@ -452,6 +452,25 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhooks",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("events", types.JSONText(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("old_secret", sa.String(), nullable=True),
+        sa.Column("old_secret_until", types.UTCDateTime(), nullable=True),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("failing_since", types.UTCDateTime(), nullable=True),
+        sa.Column("resting_until", types.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_webhooks__organisations")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
         "audit_details",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
@@ -833,6 +852,50 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_totp_secrets")),
     )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("webhook_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("type", types.Key(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", types.UTCDateTime(), nullable=False),
+        sa.Column("due_at", types.UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("leased_until", types.UTCDateTime(), nullable=True),
+        sa.Column("delivered_at", types.UTCDateTime(), nullable=True),
+        sa.Column("given_up_at", types.UTCDateTime(), nullable=True),
+        sa.Column("last_status", sa.Integer(), nullable=True),
+        sa.Column("last_error", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "event_id"],
+            ["outbox.organisation_id", "outbox.id"],
+            name=op.f("fk_webhook_deliveries_event_id_outbox"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "webhook_id"],
+            ["webhooks.organisation_id", "webhooks.id"],
+            name=op.f("fk_webhook_deliveries_webhook_id_webhooks"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint(
+            "organisation_id", "webhook_id", "event_id", name="uq_webhook_deliveries_event"
+        ),
+    )
+    with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_deliveries_due",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+            sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_webhook_deliveries_log", ["organisation_id", "webhook_id", "id"], unique=False
+        )
+
     op.create_table(
         "attention_items",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -2008,6 +2071,15 @@ def downgrade() -> None:
 
     op.drop_table("chatbots_history")
     op.drop_table("attention_items")
+    with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_deliveries_log")
+        batch_op.drop_index(
+            "ix_webhook_deliveries_due",
+            postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+            sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+        )
+
+    op.drop_table("webhook_deliveries")
     op.drop_table("totp_secrets")
     with op.batch_alter_table("team_seats", schema=None) as batch_op:
         batch_op.drop_index(
@@ -2094,6 +2166,7 @@ def downgrade() -> None:
     op.drop_table("break_glass_owners")
     op.drop_table("audit_targets")
     op.drop_table("audit_details")
+    op.drop_table("webhooks")
     with op.batch_alter_table("teams", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_teams_name",
