@@ -6,7 +6,7 @@ from functools import partial
 import pyotp
 
 from gateway.delivery.worker import Worker
-from gateway.services import credentials, resealing, sso_connections, sso_setup
+from gateway.services import credentials, resealing, sso_connections, sso_setup, webhooks
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from gateway.storage.vault import Vault
@@ -36,7 +36,10 @@ def test_after_resealing_the_old_key_may_go(acme: Lodge) -> None:
     secret, _ = acme.person(lambda here: credentials.begin_totp(here, person_id, "Gateway"))
     oidc = {"client_id": "c", "client_secret": "top secret", "issuer": "https://idp.test"}
     acme.do(lambda uow: sso_setup.create(uow, "oidc", "Entra", "generic", **oidc))
-    assert rotated(acme, NEW, OLD) == resealing.Resealed(sealed_again=4, lost=0)
+    hook = webhooks.Receiver(name="Feed", url="https://hooks.example/x", events=())
+    issued = acme.do(lambda uow: webhooks.create(uow, hook))
+    acme.do(lambda uow: webhooks.rotate(uow, issued.id, DAY))
+    assert rotated(acme, NEW, OLD) == resealing.Resealed(sealed_again=6, lost=0)
     assert rotated(acme, NEW, OLD) == resealing.Resealed(sealed_again=0, lost=0)
     assert opens(acme, Vault([NEW]))
     later = Work(acme.work.engines, acme.work.clock, acme.work.new_id, vault=Vault([NEW]))
