@@ -7,6 +7,7 @@ from flask import Blueprint
 
 from gateway.api import (
     audit,
+    availability,
     chatbots,
     connections,
     conversations,
@@ -47,6 +48,7 @@ NOUNS = (
     groups,
     mapping_rules,
     members,
+    availability,
     invitations,
     roles,
     teams,

@@ -55,6 +55,20 @@ class Conversations(Answer):
     items: list[Conversation]
 
 
+class Candidate(Answer):
+    """A member who could get a conversation."""
+
+    id: UUID
+    display_name: str
+    availability: str
+
+
+class Candidates(Answer):
+    """Whoever joined first comes first; at most 200 members are looked at."""
+
+    items: list[Candidate]
+
+
 @routes.endpoint(f"POST {ALL}", ASSIGN, status=201)
 def create(uow: UnitOfWork, body: NewConversation) -> Conversation:
     """Put a new conversation into its chatbot's, and team's, queue."""
@@ -79,3 +93,10 @@ def assign(uow: UnitOfWork, conversation: UUID, body: Assignment) -> Conversatio
     """Give a conversation to a member who may answer it."""
     conversations.assign(uow, conversation, body.member_id)
     return read(uow, conversation)
+
+
+@routes.endpoint(f"GET {ONE}/candidates", ASSIGN)
+def candidates(uow: UnitOfWork, conversation: UUID) -> Candidates:
+    """List who could get it without being named: live, in its team, and may answer it."""
+    found = conversations.candidates(uow, conversation)
+    return Candidates(items=[Candidate.model_validate(each) for each in found])

@@ -1,8 +1,11 @@
 """Assignment teams and the seats taken in them by hand."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Name, Page
@@ -14,6 +17,7 @@ from gateway.storage.unit_of_work import UnitOfWork
 routes = Endpoints()
 ALL = "/organisations/{organisation}/teams"
 ONE = "/organisations/{organisation}/teams/{team}"
+Strategy = Literal["round_robin", "load_balanced", "manual"]
 READ, MANAGE = holds("teams.read"), holds("teams.manage")
 
 
@@ -21,7 +25,14 @@ class NewTeam(Body):
     """A team to make."""
 
     name: Name
-    strategy: Literal["round_robin", "load_balanced", "manual"] = "manual"
+    strategy: Strategy = "manual"
+
+
+class TeamChange(Body):
+    """What changes of a team; what is left out stays."""
+
+    name: Name | None = None
+    strategy: Strategy | None = None
 
 
 class Seat(Body):
@@ -37,6 +48,9 @@ class Team(Answer):
     name: str
     strategy: str
     created_at: datetime
+    lacking: list[Literal["members", "strategy"]] = Field(
+        description="What is missing before conversations could be assigned by themselves."
+    )
 
 
 class TeamMembers(Answer):
@@ -54,13 +68,29 @@ def create(uow: UnitOfWork, body: NewTeam) -> Team:
 @routes.endpoint(f"GET {ALL}", READ)
 def listing(uow: UnitOfWork, page: Paging) -> Page[Team]:
     """List the teams."""
-    return page.page(lists.teams(uow, page.after, page.fetch), Team.model_validate)
+    rows = lists.teams(uow, page.after, page.fetch)
+    lacking = teams.lacking(uow, rows)
+    return page.page(rows, lambda row: _shown(row, lacking))
 
 
 @routes.endpoint(f"GET {ONE}", READ, tagged=True)
 def read(uow: UnitOfWork, team: UUID) -> Team:
     """Read a team."""
-    return Team.model_validate(teams.get(uow, team))
+    row = teams.get(uow, team)
+    return _shown(row, teams.lacking(uow, [row]))
+
+
+@routes.endpoint(f"PATCH {ONE}", MANAGE, tagged=True, errors=(AlreadyExists,))
+def change(uow: UnitOfWork, team: UUID, body: TeamChange) -> Team:
+    """Give a team another name or strategy."""
+    teams.change(uow, team, body.name, body.strategy)
+    return read(uow, team)
+
+
+@routes.endpoint(f"DELETE {ONE}", MANAGE, status=204, tagged=True, errors=(ManagedByIdP,))
+def delete(uow: UnitOfWork, team: UUID) -> None:
+    """End a team: its seats end, and its conversations wait in their chatbots' queues."""
+    teams.delete(uow, team)
 
 
 @routes.endpoint(f"GET {ONE}/members", READ)
@@ -80,3 +110,8 @@ def join(uow: UnitOfWork, team: UUID, body: Seat) -> TeamMembers:
 def leave(uow: UnitOfWork, team: UUID, member: UUID) -> None:
     """Take a member's own seat away; one that a group gives is not taken by hand."""
     teams.leave(uow, team, member)
+
+
+def _shown(row: Any, lacking: Mapping[UUID, list[str]]) -> Team:
+    values = {name: getattr(row, name) for name in ("id", "name", "strategy", "created_at")}
+    return Team.model_validate({**values, "lacking": lacking[row.id]})

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, literal_column, select
 
-from gateway.domain.errors import InvalidRequest
+from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
 from gateway.services import access, chatbots, situations
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
@@ -47,14 +48,15 @@ def get(uow: UnitOfWork, conversation_id: UUID) -> Record:
 def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
     """Give a conversation to a member who may write in its chatbot's conversations.
 
-    :raises InvalidRequest: closed, or the member may not answer it.
+    :raises InvalidRequest: closed, or there is no such member who may answer it.
     """
     row = uow.load(t.conversations, conversation_id)
     if row.state not in OPEN_STATES:
         raise InvalidRequest("A closed conversation is not assigned.")
-    may = access.effective(uow, member_id).allows("conversations.write", row.chatbot_id)
-    if not may or uow.load(t.chatbots, row.chatbot_id).deleted:
-        raise InvalidRequest("This member may not answer that chatbot's conversations.")
+    if not _may_answer(uow, member_id, row.chatbot_id):
+        raise InvalidRequest(
+            "No such member may answer that chatbot's conversations.", field="member_id"
+        )
     if row.assignee_id == member_id:
         return
     uow.update(
@@ -72,6 +74,32 @@ def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
             after={"assignee": str(member_id)},
         )
     )
+
+
+def candidates(uow: UnitOfWork, conversation_id: UUID) -> Sequence[Row[Any]]:
+    """Return who could get a conversation without being named: live, in its team, may answer it.
+
+    At most 200, whoever joined first.
+    """
+    row = get(uow, conversation_id)
+    m = t.members.c
+    live = uow.own(t.members).where(m.state == MemberState.ACTIVE, m.availability == "live")
+    found = uow.all(live.order_by(m.id).limit(200))
+    return [
+        member
+        for member in found
+        if _may_answer(uow, member.id, row.chatbot_id)
+        and (row.team_id is None or str(row.team_id) in access.effective(uow, member.id).teams)
+    ]
+
+
+def _may_answer(uow: UnitOfWork, member_id: UUID, chatbot_id: UUID) -> bool:
+    try:
+        held = access.effective(uow, member_id)
+    except NotFound:
+        return False
+    gone = uow.load(t.chatbots, chatbot_id).deleted
+    return not gone and held.allows("conversations.write", chatbot_id)
 
 
 def close(uow: UnitOfWork, conversation_id: UUID) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, and_, update
 
 from gateway.domain.errors import AlreadyExists, InvalidRequest, ManagedByIdP, NotFound
 from gateway.domain.events import Fact, Target
@@ -24,13 +24,7 @@ def create(uow: UnitOfWork, name: str, strategy: str = "manual") -> UUID:
     :raises AlreadyExists: the name is taken.
     """
     name = name.strip()
-    if not 0 < len(name) <= 64:
-        raise InvalidRequest("A team's name has 1 to 64 characters.", field="name")
-    if strategy not in STRATEGIES:
-        raise InvalidRequest(f"A strategy is one of {', '.join(STRATEGIES)}.", field="strategy")
-    c = t.teams.c
-    if uow.one(uow.own(t.teams, c.id).where(c.name_key == fold(name), ~c.deleted)) is not None:
-        raise AlreadyExists(f"A team is called {name!r} already.")
+    _require_sound(uow, name, strategy)
     team_id = uow.new_id()
     uow.insert(
         t.teams,
@@ -56,6 +50,65 @@ def get(uow: UnitOfWork, team_id: UUID) -> Record:
     if row.deleted:
         raise NotFound("No such team.")
     return row
+
+
+def change(
+    uow: UnitOfWork, team_id: UUID, name: str | None = None, strategy: str | None = None
+) -> None:
+    """Give a team another name or strategy; what is left out stays.
+
+    :raises AlreadyExists: the name is taken.
+    """
+    row = get(uow, team_id)
+    wanted = {"name": (name or row.name).strip(), "strategy": strategy or row.strategy}
+    before = {"name": row.name, "strategy": row.strategy}
+    if wanted == before:
+        return
+    _require_sound(uow, **wanted, but=team_id)
+    uow.update(t.teams, {"id": team_id}, **wanted, name_key=fold(wanted["name"]))
+    target = _target(team_id, wanted["name"])
+    uow.record(Fact("team.updated", (target,), before=before, after=wanted))
+
+
+def delete(uow: UnitOfWork, team_id: UUID) -> None:
+    """End a team: its seats end, and its conversations wait in their chatbots' queues.
+
+    :raises ManagedByIdP: a mapping rule gives seats in it.
+    """
+    row = get(uow, team_id)
+    r = t.mapping_rules.c
+    rule = uow.own(t.mapping_rules, r.id).where(r.team_id == team_id, r.valid_to.is_(None))
+    if uow.scalar(rule.limit(1)) is not None:
+        raise ManagedByIdP(
+            "A mapping rule gives seats in this team.", levers=("Delete the mapping rule first.",)
+        )
+    held = members(uow, team_id)
+    for member_id in held:
+        seat = _seat(uow, team_id, member_id)
+        if seat is not None:
+            _close(uow, seat)
+    uow.update(t.teams, {"id": team_id}, deleted=True)
+    c = t.conversations.c
+    waiting = and_(c.organisation_id == uow.organisation_id, c.team_id == team_id)
+    uow.apply(update(t.conversations).where(waiting, c.state != "closed").values(team_id=None))
+    uow.record(Fact("team.deleted", (_target(team_id, row.name),)))
+    funnel.recompute(uow, held)
+
+
+def lacking(uow: UnitOfWork, teams: Sequence[Any]) -> dict[UUID, list[str]]:
+    """Return what each team lacks before conversations could be assigned by themselves (S1-29)."""
+    ids = [team.id for team in teams]
+    s, r = t.team_seats.c, t.mapping_rules.c
+    taken = uow.own(t.team_seats, s.team_id).where(s.team_id.in_(ids), s.valid_to.is_(None))
+    given = uow.own(t.mapping_rules, r.team_id).where(r.team_id.in_(ids), r.valid_to.is_(None))
+    staffed = {row.team_id for query in (taken, given) for row in uow.all(query.distinct())}
+    return {
+        team.id: [
+            *([] if team.id in staffed else ["members"]),
+            *(["strategy"] if team.strategy == "manual" else []),
+        ]
+        for team in teams
+    }
 
 
 def listing(uow: UnitOfWork) -> Sequence[Row[Any]]:
@@ -127,6 +180,17 @@ def members(uow: UnitOfWork, team_id: UUID) -> Sequence[UUID]:
         .order_by(c.valid_from, c.member_id)
     )
     return [row.member_id for row in rows]
+
+
+def _require_sound(uow: UnitOfWork, name: str, strategy: str, but: UUID | None = None) -> None:
+    if not 0 < len(name) <= 64:
+        raise InvalidRequest("A team's name has 1 to 64 characters.", field="name")
+    if strategy not in STRATEGIES:
+        raise InvalidRequest(f"A strategy is one of {', '.join(STRATEGIES)}.", field="strategy")
+    c = t.teams.c
+    taken = uow.one(uow.own(t.teams, c.id).where(c.name_key == fold(name), ~c.deleted))
+    if taken is not None and taken.id != but:
+        raise AlreadyExists(f"A team is called {name!r} already.")
 
 
 def _seat(uow: UnitOfWork, team_id: UUID, member_id: UUID) -> Record | None:

@@ -117,7 +117,7 @@ def test_only_who_may_answer_is_assigned(shared: Scene, here: Scene) -> None:
     with pytest.raises(InvalidRequest):
         here.do(lambda uow: conversations.assign(uow, made, viewer))
     for absent in (shared.house.owner_id, UUID(int=1)):
-        with pytest.raises(NotFound):
+        with pytest.raises(InvalidRequest):
             here.do(lambda uow, absent=absent: conversations.assign(uow, made, absent))  # type: ignore[misc]
 
 

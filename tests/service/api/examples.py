@@ -198,6 +198,8 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "Receiver": lambda _: {"name": "Platform", "url": "https://platform.example.org/hook"},
     "Overlap": lambda _: {},
     "NewTeam": lambda _: {"name": "Others"},
+    "TeamChange": lambda _: {"strategy": "round_robin"},
+    "Availability": lambda _: {"availability": "away"},
     "Seat": lambda x: {"member_id": str(x["successor"])},
     "NewConversation": lambda x: {
         "chatbot_id": str(x["chatbot"]),
