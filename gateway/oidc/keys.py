@@ -17,7 +17,7 @@ LIFE = timedelta(minutes=2)
 """How long published keys are believed without looking again: a withdrawn one dies within."""
 
 AGAIN = timedelta(seconds=30)
-"""How soon an unknown key id makes us look again: not faster, however often one is named."""
+"""How soon a second unknown key id makes us look again: not faster, however often one is named."""
 
 MOST = 100
 LEAST_RSA_BITS = 2048
@@ -40,8 +40,11 @@ PublicKey = RSAKey | ECKey | OKPKey
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """Keys as they were published; `sought_at` is when an unknown key id last made us look."""
+
     fetched_at: datetime
     keys: tuple[Mapping[str, Any], ...]
+    sought_at: datetime | None = None
 
 
 @dataclass
@@ -58,23 +61,25 @@ class Keys:
 
         :raises Unacceptable: there is none, or several, or it does not fit the algorithm.
         """
-        kept = self._published(address, LIFE)
+        kept = self._published(address)
         chosen = _fitting(kept.keys, key_id, algorithm)
-        if not chosen:
+        if not chosen and (kept.sought_at is None or self.clock() - kept.sought_at >= AGAIN):
             # A provider that has just changed its keys names one that we have not seen.
-            kept = self._published(address, AGAIN)
+            kept = self._fetch(address, sought_at=self.clock())
             chosen = _fitting(kept.keys, key_id, algorithm)
         if len(chosen) != 1:
             raise Unacceptable("key_unknown", f"{len(chosen)} keys fit {key_id!r} and {algorithm}")
         return _imported(chosen[0])
 
-    def _published(self, address: str, life: timedelta) -> _Kept:
-        now = self.clock()
+    def _published(self, address: str) -> _Kept:
         with self._guard:
             kept = self._known.get(address)
-        if kept is not None and now - kept.fetched_at < life:
+        if kept is not None and self.clock() - kept.fetched_at < LIFE:
             return kept
-        kept = _Kept(now, _fetched(self.client, address))
+        return self._fetch(address, kept.sought_at if kept else None)
+
+    def _fetch(self, address: str, sought_at: datetime | None) -> _Kept:
+        kept = _Kept(self.clock(), _fetched(self.client, address), sought_at)
         with self._guard:
             if len(self._known) >= MOST_KEPT:
                 self._known.clear()
