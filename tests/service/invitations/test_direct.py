@@ -108,12 +108,12 @@ def test_a_first_password_may_have_to_be_changed_first(acme: Stage) -> None:
     browser = acme.browser()
     asked = browser.post("/login/password", email=NINA, password=PASSWORD)
     assert asked.headers["Location"].startswith("/login/set-password?token=")
-    assert browser.session is None
+    assert not browser.session
     page = browser.get(asked.headers["Location"])
     assert browser.submit(page, password="my own long password").status_code == 303
     landed = browser.post("/login/password", email=NINA, password="my own long password")
     assert landed.status_code == 303
-    assert browser.session is not None
+    assert acme.browser().session is None
     with acme.work.platform() as database:
         row = database.execute(t.persons.select().where(t.persons.c.email_key == NINA)).one()
     assert (row.email_verified, row.founded_by) == (False, acme.organisation_id)
