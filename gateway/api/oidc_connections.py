@@ -1,5 +1,6 @@
 """OpenID Connect connections: an identity provider through which people sign in."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from gateway.api.sign_on import (
     wished,
 )
 from gateway.domain.signin import OIDCAddresses
+from gateway.net.addresses import Allowed
+from gateway.net.http import HTTPClient
+from gateway.oidc import discovery
 from gateway.services import sso_setup, sso_views
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -35,7 +39,11 @@ Preset = Literal["okta", "entra", "google", "onelogin", "jumpcloud", "ping", "ge
 
 
 class OIDCChange(Rules):
-    """What may change about a connection; what is left out stays."""
+    """What may change about a connection; what is left out stays.
+
+    An issuer without any endpoint beside it is asked for its description (OpenID Connect
+    Discovery), which gives endpoints and algorithms; fields beside it win.
+    """
 
     issuer: Address | None = Field(default=None, description="The provider's issuer, exactly.")
     client_id: Name | None = None
@@ -69,6 +77,7 @@ class OIDCConnection(SignOnConnection):
     redirect_uri: str
     login_url: str
     backchannel_logout_url: str
+    jwks_url: str
     client_id: str
     has_client_secret: bool
     client_auth: str
@@ -85,10 +94,19 @@ class OIDCConnection(SignOnConnection):
     max_age: int | None
 
 
-@routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT)
-def create(uow: UnitOfWork, call: Call, body: NewOIDCConnection) -> OIDCConnection:
+def _described(call: Call, body: OIDCChange, _ids: Mapping[str, UUID]) -> dict[str, Any] | None:
+    """Ask the issuer for its description, unless the body says where everything is."""
+    if body.issuer is None or body.model_fields_set & set(discovery.NEEDED):
+        return None
+    return discovery.discovered(_client(call), body.issuer, body.tenant)
+
+
+@routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT, prepare=_described)
+def create(
+    uow: UnitOfWork, call: Call, body: NewOIDCConnection, prepared: dict[str, Any] | None
+) -> OIDCConnection:
     """Draw up a connection; nobody signs in through it before it is tested and active."""
-    wish: dict[str, Any] = wished(body)
+    wish: dict[str, Any] = {**(prepared or {}), **wished(body)}
     made = sso_setup.create(uow, PROTOCOL, wish.pop("name"), wish.pop("preset", "generic"), **wish)
     return read(uow, call, made)
 
@@ -113,16 +131,44 @@ def read(uow: UnitOfWork, call: Call, oidc_connection: UUID) -> OIDCConnection:
         redirect_uri=ours.redirect_uri,
         login_url=ours.login_url,
         backchannel_logout_url=ours.backchannel_logout_url,
+        jwks_url=ours.jwks_url,
         has_client_secret=view.has_secret,
     )
 
 
-@routes.endpoint(f"PATCH {ONE}", MANAGE, tagged=True, errors=UNFIT)
-def change(uow: UnitOfWork, call: Call, oidc_connection: UUID, body: OIDCChange) -> OIDCConnection:
+@routes.endpoint(f"PATCH {ONE}", MANAGE, tagged=True, errors=UNFIT, prepare=_described)
+def change(
+    uow: UnitOfWork,
+    call: Call,
+    oidc_connection: UUID,
+    body: OIDCChange,
+    prepared: dict[str, Any] | None,
+) -> OIDCConnection:
     """Change settings; other protocol settings need a new good test before activation."""
     sso_views.load(uow, oidc_connection, PROTOCOL)
-    sso_setup.update(uow, oidc_connection, **wished(body))
+    sso_setup.update(uow, oidc_connection, **{**(prepared or {}), **wished(body)})
+    return read(uow, call, oidc_connection)
+
+
+def _described_again(call: Call, _body: None, ids: Mapping[str, UUID]) -> dict[str, Any]:
+    with call.work.read(ids["organisation"]) as uow:
+        row = sso_views.load(uow, ids["oidc_connection"], PROTOCOL)
+    return discovery.discovered(_client(call), row.issuer, row.settings.get("tenant"))
+
+
+@routes.endpoint(f"POST {ONE}:refresh", MANAGE, errors=UNFIT, prepare=_described_again)
+def refresh(
+    uow: UnitOfWork, call: Call, oidc_connection: UUID, prepared: dict[str, Any]
+) -> OIDCConnection:
+    """Read the provider's description again now; endpoints that moved need a new good test."""
+    sso_views.load(uow, oidc_connection, PROTOCOL)
+    followed = {name: prepared[name] for name in discovery.FOLLOWED}
+    sso_setup.update(uow, oidc_connection, **followed)
     return read(uow, call, oidc_connection)
 
 
 declare_life(routes, PROTOCOL, read)
+
+
+def _client(call: Call) -> HTTPClient:
+    return HTTPClient(Allowed.of(call.settings.outbound_allow))

@@ -159,12 +159,15 @@ class OIDCAddresses:
     redirect_uri: str
     login_url: str
     backchannel_logout_url: str
+    jwks_url: str
 
     @classmethod
     def of(cls, origin: str, slug: str) -> "OIDCAddresses":
         """Return the addresses below the installation's origin."""
         base = f"{origin}/oidc/{slug}"
-        return cls(f"{base}/callback", f"{base}/login", f"{base}/backchannel-logout")
+        return cls(
+            f"{base}/callback", f"{base}/login", f"{base}/backchannel-logout", f"{base}/jwks"
+        )
 
 
 @dataclass(frozen=True, slots=True)

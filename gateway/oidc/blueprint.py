@@ -1,5 +1,6 @@
 """The blueprint at /oidc/{slug}: sign-in and logout of each OpenID Connect connection."""
 
+import json
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
@@ -7,6 +8,7 @@ from flask import Blueprint, Response, request
 from gateway.browser.cookies import Cookies
 from gateway.browser.visits import Reception
 from gateway.net.http import HTTPClient
+from gateway.oidc import exchange
 from gateway.oidc.keys import Keys
 from gateway.oidc.leaving import BackChannel, Leaving
 from gateway.oidc.signing_in import SigningIn
@@ -28,6 +30,7 @@ def blueprint(work: Work, settings: Settings, client: HTTPClient) -> Blueprint:
         ("callback", ["GET"], desk.callback),
         ("logout", ["GET", "POST"], desk.logout),
         ("backchannel-logout", ["POST"], desk.backchannel_logout),
+        ("jwks", ["GET"], desk.jwks),
     ):
         endpoint = path.replace("-", "_")
         bp.add_url_rule(f"/<slug>/{path}", endpoint=endpoint, view_func=serve, methods=methods)
@@ -72,3 +75,12 @@ class Desk:
         """Take a logout token of the identity provider."""
         visit = self.reception.received(slug, Visit)
         return BackChannel(visit, self.keys).answer()
+
+    def jwks(self, slug: str) -> Response:
+        """Answer with our public keys, by which a provider knows us (`private_key_jwt`)."""
+        visit = self.reception.received(slug, Visit)
+        document = json.dumps({"keys": exchange.public_keys(visit.connection)})
+        response = Response(document, content_type="application/jwk-set+json")
+        response.headers["Cache-Control"] = "public, max-age=300"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

@@ -6,20 +6,28 @@ from gateway.domain.errors import InvalidRequest
 from gateway.domain.judging import Unacceptable
 from gateway.domain.sso_settings import ALGORITHMS, require_web_address
 from gateway.net.http import HTTPClient, Unreachable
+from gateway.oidc import tokens
 from gateway.oidc.documents import parsed
 
 PATH = "/.well-known/openid-configuration"
 NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 OPTIONAL = ("userinfo_endpoint", "end_session_endpoint")
+FOLLOWED = (*NEEDED, *OPTIONAL, "iss_parameter_supported")
+"""Settings that follow when the description is read again; what an admin decides stays."""
+
+CLIENT_PROOFS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 
 
-def discovered(client: HTTPClient, issuer: str) -> dict[str, Any]:
-    """Return the settings that an issuer describes.
+def discovered(client: HTTPClient, issuer: str, tenant: str | None = None) -> dict[str, Any]:
+    """Return the settings that an issuer describes; wants nothing open.
+
+    Entra describes a tenant at the tenant's own address, under either form of its name.
 
     :raises InvalidRequest: it cannot be read, describes another issuer, or lacks something.
     """
+    place = tokens.expanded(issuer, tenant)
     try:
-        reply = client.get(issuer.rstrip("/") + PATH, {"Accept": "application/json"})
+        reply = client.get(place.rstrip("/") + PATH, {"Accept": "application/json"})
     except Unreachable as error:
         raise _unfit(f"The provider's description cannot be read. {error}") from None
     if reply.status != 200:
@@ -28,7 +36,7 @@ def discovered(client: HTTPClient, issuer: str) -> dict[str, Any]:
         found = parsed(reply.body, "the description")
     except Unacceptable:
         raise _unfit("The provider's description is no JSON object.") from None
-    if found.get("issuer") != issuer:
+    if found.get("issuer") not in (issuer, place):
         raise _unfit("The provider describes another issuer than this one, to the letter.")
     return _settings(found)
 
@@ -47,9 +55,20 @@ def _settings(found: dict[str, Any]) -> dict[str, Any]:
     if not usable:
         raise _unfit("The provider signs by no algorithm that is taken here.")
     settings["algorithms"] = usable
+    settings["client_auth"] = _client_proof(found.get("token_endpoint_auth_methods_supported"))
     announced = found.get("authorization_response_iss_parameter_supported")
     settings["iss_parameter_supported"] = announced is True
     return settings
+
+
+def _client_proof(offered: object) -> str:
+    """Return how we prove to be the client; a provider that names no way takes the first."""
+    if offered is None:
+        return CLIENT_PROOFS[0]
+    ways = [way for way in CLIENT_PROOFS if isinstance(offered, list) and way in offered]
+    if not ways:
+        raise _unfit("The provider offers no way to prove a client that is known here.")
+    return ways[0]
 
 
 def _unfit(message: str) -> InvalidRequest:

@@ -46,7 +46,7 @@ def tokens(
         form |= {
             "client_id": connection.client_id,
             "client_assertion_type": ASSERTION,
-            "client_assertion": _assertion(connection, now),
+            "client_assertion": assertion(connection, now),
         }
     try:
         reply = client.post(connection.token_endpoint, form, headers)
@@ -76,6 +76,39 @@ def userinfo(client: HTTPClient, connection: OIDCConnection, access_token: str) 
     return reply
 
 
+def public_keys(connection: OIDCConnection) -> list[dict[str, Any]]:
+    """Return our public keys of a connection as JWKs, the one that signs first."""
+    return [
+        {
+            **RSAKey.import_key(pair.private_key).as_dict(private=False),
+            "kid": pair.id,
+            "use": "sig",
+            "alg": "RS256",
+        }
+        for pair in connection.keys
+    ]
+
+
+def assertion(connection: OIDCConnection, now: datetime) -> str:
+    """Return our own proof of being the client (RFC 7523 §3), by the key that is published.
+
+    :raises Unacceptable: the connection has no key.
+    """
+    if not connection.keys:
+        raise Unacceptable("provider_refused", "the connection has no key of ours")
+    pair = connection.keys[0]
+    issued = int(now.timestamp())
+    claims = {
+        "iss": connection.client_id,
+        "sub": connection.client_id,
+        "aud": connection.token_endpoint,
+        "jti": secrets.token_urlsafe(24),
+        "iat": issued,
+        "exp": issued + ASSERTION_LIFE,
+    }
+    return jwt.encode({"alg": "RS256", "kid": pair.id}, claims, RSAKey.import_key(pair.private_key))
+
+
 def _read(reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
         raise Unacceptable("provider_refused", f"token endpoint: status {reply.status}")
@@ -97,20 +130,3 @@ def _basic(connection: OIDCConnection) -> str:
         f"{quote(connection.client_id, safe='')}:{quote(connection.client_secret or '', safe='')}"
     )
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
-
-
-def _assertion(connection: OIDCConnection, now: datetime) -> str:
-    """RFC 7523 §3; the thumbprint of the certificate is what Entra looks for."""
-    if not connection.keys:
-        raise Unacceptable("provider_refused", "the connection has no key of ours")
-    pair = connection.keys[0]
-    issued = int(now.timestamp())
-    claims = {
-        "iss": connection.client_id,
-        "sub": connection.client_id,
-        "aud": connection.token_endpoint,
-        "jti": secrets.token_urlsafe(24),
-        "iat": issued,
-        "exp": issued + ASSERTION_LIFE,
-    }
-    return jwt.encode({"alg": "RS256", "kid": pair.id}, claims, RSAKey.import_key(pair.private_key))

@@ -81,8 +81,13 @@ def require_issuer(claims: Claims, connection: OIDCConnection) -> None:
 
 
 def issuer_of(connection: OIDCConnection) -> str:
-    """Return the issuer that tokens name: Entra's template with the tenant that is pinned."""
-    return connection.issuer.replace("{tenantid}", connection.tenant or "{tenantid}")
+    """Return the issuer that tokens name."""
+    return expanded(connection.issuer, connection.tenant)
+
+
+def expanded(issuer: str, tenant: str | None) -> str:
+    """Return an issuer with the pinned tenant in the place that Entra's template leaves for it."""
+    return issuer if tenant is None else issuer.replace("{tenantid}", tenant)
 
 
 def require_audience(claims: Claims, connection: OIDCConnection) -> None:
