@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from gateway import api, console
-from gateway.api import authzen, problems
+from gateway.api import authzen, metrics, problems
 from gateway.api.problems import Refusal, Unreadable
 from gateway.browser import assets
 from gateway.delivery.courier import Courier
@@ -152,6 +152,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_blueprint(oidc_blueprint(work, settings, client))
     app.register_blueprint(console.blueprint(work, settings))
     app.register_blueprint(assets.blueprint())
+    app.register_blueprint(metrics.blueprint(work, settings))
     _add_health(app, work)
     programs = (
         SCIM(work, settings, app.uses, app.request_log),

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     shutdown_grace: timedelta = timedelta(seconds=30)
     """How long a server that was told to stop waits for the requests in flight."""
 
+    metrics_key: SecretStr | None = None
+    """What `/metrics` wants as a bearer token. Without one there is no such path."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least serious entry that is logged; requests are `info`."""
 

@@ -19,13 +19,16 @@ from gateway.logs import logger
 from gateway.services import (
     certificate_warnings,
     expiry,
+    idempotency,
     invited,
     letters,
     outbox,
     own_signin,
     request_log,
     sealing,
+    shipping,
     sign_in_upkeep,
+    subscriptions,
     token_warnings,
 )
 from gateway.services.outbox import Message
@@ -43,7 +46,7 @@ WARNINGS_EVERY = timedelta(minutes=5)
 """How often tokens that end soon are looked for."""
 
 PURGE_EVERY = timedelta(hours=1)
-"""How often the log of requests is cleared of what is kept long enough."""
+"""How often what is kept long enough is dropped."""
 
 UPKEEP_EVERY = timedelta(minutes=10)
 """How often what is over of sign-in is forgotten."""
@@ -62,6 +65,7 @@ class Worker:
     _looked_for_ends: datetime | None = None
     _looked_for_tokens: datetime | None = None
     _looked_for_certificates: datetime | None = None
+    _looked_for_subscriptions: datetime | None = None
     _purged: datetime | None = None
     _kept_up: datetime | None = None
 
@@ -89,6 +93,8 @@ class Worker:
             self.tell_failures,
             self.record_ends,
             self.expire_invitations,
+            self.settle_subscriptions,
+            self.warn_of_subscriptions,
             self.warn,
             self.warn_of_certificates,
             self.purge,
@@ -181,6 +187,26 @@ class Worker:
             self.work.run(organisation_id, SYSTEM, expiry.end_invitations, Context(cause="time"))
         return False
 
+    def settle_subscriptions(self) -> bool:
+        """Invoice periods that begin, and end what was not paid in time."""
+        with self.work.platform() as connection:
+            organisations = subscriptions.due(connection, self.work.clock())
+        for organisation_id in sorted(organisations):
+            self.work.run(organisation_id, SYSTEM, subscriptions.settle, Context(cause="time"))
+        return False
+
+    def warn_of_subscriptions(self) -> bool:
+        """Tell of seats and periods that run out."""
+        now, since = self.work.clock(), self._looked_for_subscriptions
+        if since is not None and abs(now - since) < WARNINGS_EVERY:
+            return False
+        with self.work.platform() as connection:
+            organisations = subscriptions.to_warn(connection, now)
+        for organisation_id in organisations:
+            self.work.run(organisation_id, SYSTEM, subscriptions.warn, Context(cause="time"))
+        self._looked_for_subscriptions = now
+        return False
+
     def warn(self) -> bool:
         """Tell of tokens that end soon."""
         now, since = self.work.clock(), self._looked_for_tokens
@@ -208,10 +234,12 @@ class Worker:
         return False
 
     def purge(self) -> bool:
-        """Drop requests that are older than their organisation's plan keeps them."""
+        """Drop what is kept long enough: requests, answers to retries, deliveries that ended."""
         now = self.work.clock()
         if self._purged is None or abs(now - self._purged) >= PURGE_EVERY:
             request_log.purge(self.work)
+            self.work.run_platform(idempotency.purge)
+            self.work.run_platform(shipping.purge)
             self._purged = now
         return False
 

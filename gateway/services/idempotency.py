@@ -6,10 +6,10 @@ run again, and finds the answer.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from gateway.domain.errors import IdempotencyMismatch
 from gateway.storage import tables as t
@@ -77,6 +77,12 @@ def finish(uow: UnitOfWork, once: Once, answer: Kept) -> None:
 def forget(uow: UnitOfWork, once: Once) -> None:
     """Give the place back: a refusal that leaves a trace is judged afresh the next time."""
     uow.apply(delete(t.idempotency_keys).where(_place(once)))
+
+
+def purge(connection: Connection, now: datetime) -> int:
+    """Drop the answers that are no longer given again; say how many."""
+    outdated = t.idempotency_keys.c.created_at <= now - LIFETIME
+    return connection.execute(delete(t.idempotency_keys).where(outdated)).rowcount
 
 
 def _place(once: Once) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal, or_, select, update
 
 from gateway.domain.webhooks import PATIENCE, REST, next_attempt
 from gateway.services import notices, webhooks
@@ -22,6 +22,9 @@ from gateway.storage.vault import Vault, VaultError
 
 LEASE = timedelta(minutes=2)
 """How long a worker has to make what it claimed, before another may."""
+
+KEPT = timedelta(days=30)
+"""How long the log shows what became of a delivery."""
 
 MARGIN = timedelta(seconds=20)
 """The part of a lease in which nothing is begun any more; longer than one exchange may take."""
@@ -113,6 +116,13 @@ def give_up(uow: UnitOfWork, webhook_id: UUID) -> None:
     lasting = row.failing_since is not None and row.failing_since <= uow.now - PATIENCE
     if lasting and webhooks.disable(uow, webhook_id, "failing"):
         notices.webhook_disabled(uow, row.name)
+
+
+def purge(connection: Connection, now: datetime) -> int:
+    """Drop deliveries that ended a month ago; say how many."""
+    ended = func.coalesce(_D.delivered_at, _D.given_up_at)
+    old = ended <= literal(now - KEPT, _D.due_at.type)
+    return connection.execute(delete(t.webhook_deliveries).where(old)).rowcount
 
 
 def _due(dialect: str, now: datetime, but: Collection[UUID], limit: int) -> Any:
