@@ -18,12 +18,18 @@ from gateway.storage.unit_of_work import Work
 from tests import parts
 from tests.clock import Clock, CountedIds
 from tests.databases import KINDS, Databases
+from tests.taking_away import take_away
 
 hypothesis.settings.register_profile("test", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("soak", deadline=None, print_blob=True, max_examples=3000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run take away from each test what it says that it requires."""
+    parser.addoption("--taken-away", action="store_true", help="Each test then has to fail.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,6 +87,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which parts were left out."""
     for part in parts.missing():
         terminalreporter.write_sep("!", f"LEFT OUT: {part} is not installed", red=True, bold=True)
+
+
+@pytest.fixture(autouse=True)
+def _taken_away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else of the test is made."""
+    if request.config.getoption("--taken-away"):
+        for marker in request.node.iter_markers("requires"):
+            take_away(monkeypatch, *marker.args)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from gateway.scim.errors import SCIM_ERRORS
 from gateway.settings import Settings
 from tests.architecture.conformance import conformance_page
 from tests.architecture.markdown import code, table
+from tests.architecture.preset_pages import plans_page, roles_page
+from tests.architecture.requirements import requirements_page, write_waiting
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 NOTE = "<!-- Rendered from the code by `make docs`: change the declaration, not this page. -->\n\n"
@@ -241,6 +243,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "permissions.md": permissions_page,
+    "plans.md": plans_page,
+    "requirements.md": requirements_page,
+    "roles.md": roles_page,
     "scim-conformance.md": conformance_page,
     "settings.md": settings_page,
 }
@@ -253,6 +258,7 @@ def rendered() -> dict[str, str]:
 
 def main() -> None:
     """Write every page."""
+    write_waiting()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in rendered().items():
         (FOLDER / name).write_text(text)
