@@ -28,6 +28,7 @@ from gateway.api import (
     scim_requests,
     sessions,
     sign_in_rules,
+    subscription,
     teams,
     webhooks,
 )
@@ -39,6 +40,7 @@ from gateway.storage.unit_of_work import Work
 
 NOUNS = (
     organisations,
+    subscription,
     chatbots,
     connections,
     scim_clients,

@@ -20,7 +20,6 @@ Email = Annotated[
     str, StringConstraints(min_length=3, max_length=254, pattern=r"^[!-?A-~]+@[!-?A-~]+$")
 ]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-MAX_SEATS = 10_000_000
 
 
 class NewOrganisation(Body):
@@ -43,19 +42,6 @@ class OrganisationChange(Body):
     name: Name
 
 
-class SubscriptionChange(Body):
-    """What the operator changes of a subscription; what is left out stays."""
-
-    plan: Word | None = None
-    state: Word | None = None
-    seat_limit: Annotated[int, Field(ge=0, le=MAX_SEATS)] | None = Field(
-        default=None, description="Null lifts the limit."
-    )
-    add_ons: list[Word] | None = Field(
-        default=None, max_length=10, description="All that are wanted, the present ones included."
-    )
-
-
 class Organisation(Answer):
     """An organisation."""
 
@@ -71,17 +57,6 @@ class Founded(Organisation):
     """A new organisation, and its owner."""
 
     owner_id: UUID
-
-
-class Subscription(Answer):
-    """What an organisation pays for."""
-
-    plan: str
-    state: str
-    currency: str
-    features: list[str]
-    seat_limit: int | None
-    active_members: int
 
 
 @routes.endpoint("POST /organisations", OPERATOR, status=201, errors=(AlreadyExists,))
@@ -113,34 +88,6 @@ def change(uow: UnitOfWork, body: OrganisationChange) -> Organisation:
     """Rename an organisation."""
     organisations.rename(uow, body.name)
     return read(uow)
-
-
-@routes.endpoint(
-    "GET /organisations/{organisation}/subscription",
-    holds_or_operator("billing.read"),
-    tagged=True,
-)
-def read_subscription(uow: UnitOfWork) -> Subscription:
-    """Read plan, state, features and seats."""
-    row = organisations.get(uow)
-    return Subscription(
-        plan=row.plan,
-        state=row.subscription_state,
-        currency=row.currency,
-        features=row.features,
-        seat_limit=row.seat_limit,
-        active_members=row.active_members,
-    )
-
-
-@routes.endpoint("PATCH /organisations/{organisation}/subscription", OPERATOR, tagged=True)
-def change_subscription(uow: UnitOfWork, body: SubscriptionChange) -> Subscription:
-    """Change plan, state, seat limit or add-ons of a subscription.
-
-    A lower limit evicts nobody; a higher one admits who waits.
-    """
-    organisations.change_subscription(uow, **body.model_dump(exclude_unset=True))
-    return read_subscription(uow)
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Plans, seats and money: what a plan says, who uses a seat, and what a renewal costs."""
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.errors import InvalidRequest, SeatLimitReached, SubscriptionExpired
@@ -20,6 +22,19 @@ class SubscriptionState(StrEnum):
     def is_open(self) -> bool:
         """Whether chatbots may be used; a payment that is late does not close them."""
         return self not in (SubscriptionState.EXPIRED, SubscriptionState.CANCELLED)
+
+
+TRANSITIONS: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
+    SubscriptionState.TRIALING: frozenset(SubscriptionState) - {SubscriptionState.TRIALING},
+    SubscriptionState.ACTIVE: frozenset(SubscriptionState)
+    - {SubscriptionState.ACTIVE, SubscriptionState.TRIALING},
+    SubscriptionState.PAST_DUE: frozenset(
+        {SubscriptionState.ACTIVE, SubscriptionState.EXPIRED, SubscriptionState.CANCELLED}
+    ),
+    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE, SubscriptionState.CANCELLED}),
+    SubscriptionState.CANCELLED: frozenset({SubscriptionState.ACTIVE}),
+}
+"""Where a subscription may go from where it stands."""
 
 
 class Overage(StrEnum):
@@ -57,6 +72,11 @@ class Plan:
     charge: Charge = Charge.NEXT_RENEWAL
     features: frozenset[str] = frozenset()
     policies: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it costs anything."""
+        return bool(self.base or self.seat)
 
 
 class Cause(StrEnum):
@@ -171,14 +191,52 @@ def is_over_limit(count: SeatCount, policy: SeatPolicy) -> bool:
     return policy.limit is not None and seats_used(count, policy) > policy.limit
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an invoice; money in integer minor units."""
+
+    item: str
+    quantity: int
+    price: int
+
+    @property
+    def amount(self) -> int:
+        """Quantity times price."""
+        return self.quantity * self.price
+
+
+def renewal_lines(plan: Plan, currency: str, billable_seats: int) -> tuple[Line, ...]:
+    """Return what the next renewal consists of: the base, and the seats that it leaves out.
+
+    :raises InvalidRequest: the plan has no price in this currency.
+    """
+    if not plan.is_priced:
+        return ()
+    if currency not in plan.base or currency not in plan.seat:
+        raise InvalidRequest(f"Plan {plan.key} has no price in {currency}.", field="currency")
+    extra = max(0, billable_seats - plan.included_seats)
+    seats = (Line("seat", extra, plan.seat[currency]),) if extra else ()
+    return (Line("base", 1, plan.base[currency]), *seats)
+
+
 def renewal_amount(plan: Plan, currency: str, billable_seats: int) -> int:
     """Return the next charge in minor units: base plus price times the seats not included.
 
     :raises InvalidRequest: the plan has no price in this currency.
     """
-    if not plan.base and not plan.seat:
-        return 0
-    if currency not in plan.base or currency not in plan.seat:
-        raise InvalidRequest(f"Plan {plan.key} has no price in {currency}.", currency=currency)
-    extra = max(0, billable_seats - plan.included_seats)
-    return plan.base[currency] + plan.seat[currency] * extra
+    return sum(line.amount for line in renewal_lines(plan, currency, billable_seats))
+
+
+def period_end(plan: Plan, start: datetime) -> datetime | None:
+    """Return the same day of the next month or year, or its last; None for an unpriced plan."""
+    if not plan.is_priced:
+        return None
+    months = start.month - 1 + (12 if plan.period == "year" else 1)
+    year, month = start.year + months // 12, months % 12 + 1
+    return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
+
+
+def require_transition(before: SubscriptionState, after: SubscriptionState) -> None:
+    """Refuse a move that a subscription never makes; staying where it is moves nothing."""
+    if before is not after and after not in TRANSITIONS[before]:
+        raise InvalidRequest(f"A subscription does not go from {before} to {after}.", field="state")

@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select
 from gateway.domain.errors import AlreadyExists, AlreadyMember, InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.domain.plans import Cause, SubscriptionState
+from gateway.domain.plans import Cause, SubscriptionState, period_end, renewal_amount
 from gateway.domain.text import fold
 from gateway.services import funnel, invited, members, moves, people, presets, seats, terms
 from gateway.storage import tables as t
@@ -49,6 +49,7 @@ def create(uow: UnitOfWork, new: NewOrganisation) -> UUID:
     plan_key = new.plan or next(iter(preset.plans))
     policies = preset.policies_under(plan_key, new.policies)
     plan = preset.plans[plan_key]
+    renewal_amount(plan, new.currency, 0)  # refuses a currency that it has no price in
     _require_sound(uow, new)
     _insert_organisation(uow, new)
     uow.insert_all(
@@ -67,6 +68,7 @@ def create(uow: UnitOfWork, new: NewOrganisation) -> UUID:
         currency=new.currency,
         features=sorted(catalogue.features(plan, frozenset(new.add_ons))),
         seat_limit=plan.seat_limit,
+        current_period_end=period_end(plan, uow.now),
     )
     roles = {key: uow.new_id() for key in preset.roles}
     for key, template in preset.roles_under(policies).items():
@@ -173,8 +175,7 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
 
     :raises InvalidRequest: an unknown field, plan, state or add-on.
     """
-    s = t.subscriptions
-    before = uow.all(uow.own(s).where(s.c.valid_to.is_(None)))[0]
+    before = terms.subscription(uow)
     add_ons: Any = changes.pop("add_ons", None)
     _require_subscription(uow, changes)
     plans = presets.packaged().preset(get(uow).preset).plans
@@ -182,29 +183,20 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     if add_ons is not None:
         changes["features"] = sorted(presets.packaged().features(plan, add_ons))
     if plan.key != old_plan.key:
+        renewal_amount(plan, before.currency, 0)  # refuses a currency that it has no price in
         added = frozenset(before.features) - old_plan.features
+        ends = before.current_period_end or period_end(plan, uow.now)
         changes = {
             "seat_limit": plan.seat_limit,
             "features": sorted(plan.features | added),
+            "current_period_end": ends if plan.is_priced else None,
             **changes,
         }
-    changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
-    if not changed:
-        return
-    uow.update(s, {"valid_to": None}, valid_to=uow.now)
-    uow.insert(s, **{**before._mapping, **changed, "valid_from": uow.now, "valid_to": None})
-    uow.terms_changed()
-    uow.record(
-        Fact(
-            "subscription.changed",
-            (terms.organisation(uow),),
-            before={name: getattr(before, name) for name in changed},
-            after=changed,
-        )
-    )
+    changed = terms.set_subscription(uow, "subscription.changed", **changes)
     if changed.keys() & {"state", "features"}:
         funnel.recompute_all(uow)
-    moves.promote_waiting(uow)
+    if changed:
+        moves.promote_waiting(uow)
 
 
 def listing(

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Row, Table, and_, or_
 
 from gateway.domain.errors import NotFound, PlanFeature
 from gateway.domain.events import Fact, Target
-from gateway.domain.plans import Overage, ScimOverage, SeatPolicy, SubscriptionState
+from gateway.domain.plans import (
+    Overage,
+    ScimOverage,
+    SeatPolicy,
+    SubscriptionState,
+    require_transition,
+)
 from gateway.domain.policies import check_policy
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -104,6 +110,44 @@ def set_policy(uow: UnitOfWork, name: str, value: object) -> bool:
         Fact("policy.changed", (organisation(uow),), before={name: before}, after={name: value})
     )
     return True
+
+
+def subscription(uow: UnitOfWork) -> Row[Any]:
+    """Return the open interval of the subscription."""
+    s = t.subscriptions
+    return uow.all(uow.own(s).where(s.c.valid_to.is_(None)))[0]
+
+
+def set_subscription(uow: UnitOfWork, action: str, **values: object) -> dict[str, object]:
+    """Let these columns of the subscription hold from now on, and say which have changed.
+
+    At most once a unit. The caller recomputes.
+
+    :raises InvalidRequest: a state that this one never goes to.
+    """
+    before = subscription(uow)
+    if "state" in values:
+        require_transition(SubscriptionState(before.state), SubscriptionState(str(values["state"])))
+    changed = {name: value for name, value in values.items() if getattr(before, name) != value}
+    if not changed:
+        return {}
+    uow.update(t.subscriptions, {"valid_to": None}, valid_to=uow.now)
+    row = {**before._mapping, **changed, "valid_from": uow.now, "valid_to": None}
+    uow.insert(t.subscriptions, **row)
+    uow.terms_changed()
+    uow.record(
+        Fact(
+            action,
+            (organisation(uow),),
+            before={name: _plain(getattr(before, name)) for name in changed},
+            after={name: _plain(value) for name, value in changed.items()},
+        )
+    )
+    return changed
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def organisation(uow: UnitOfWork) -> Target:

@@ -36,10 +36,12 @@ from gateway.storage.tables.organisations import (
     api_keys,
     domains,
     idempotency_keys,
+    invoices,
     operator_keys,
     organisations,
     organisations_history,
     policies,
+    subscription_warnings,
     subscriptions,
 )
 from gateway.storage.tables.people import (
@@ -99,6 +101,7 @@ __all__ = [
     "identities",
     "invitation_links",
     "invitations",
+    "invoices",
     "letters",
     "link_proposals",
     "mailed_links",
@@ -128,6 +131,7 @@ __all__ = [
     "sso_certificates",
     "sso_connections",
     "sso_keys",
+    "subscription_warnings",
     "subscriptions",
     "team_seats",
     "teams",

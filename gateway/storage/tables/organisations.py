@@ -74,6 +74,40 @@ subscriptions = Table(
     only("uq_subscriptions_open", "organisation_id", where="valid_to IS NULL"),
 )
 
+invoices = Table(
+    "invoices",
+    metadata,
+    organisation_id(),
+    Column("id", Uuid, nullable=False),
+    number("number"),
+    text_column("state"),
+    text_column("plan"),
+    text_column("currency"),
+    Column("lines", JSONText, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    instant("period_start"),
+    instant("period_end", nullable=True),
+    instant("issued_at"),
+    instant("due_at"),
+    instant("paid_at", nullable=True),
+    Column("reference", Key, nullable=True),
+    PrimaryKeyConstraint("organisation_id", "id"),
+    owned(),
+    only("uq_invoices_number", "organisation_id", "number", where="number > 0"),
+    only("uq_invoices_reference", "organisation_id", "reference", where="reference IS NOT NULL"),
+)
+
+subscription_warnings = Table(
+    "subscription_warnings",
+    metadata,
+    organisation_id(),
+    Column("kind", Key, nullable=False),
+    Column("about", Key, nullable=False),
+    instant("told_at"),
+    PrimaryKeyConstraint("organisation_id", "kind", "about"),
+    owned(),
+)
+
 domains = Table(
     "domains",
     metadata,

@@ -7,6 +7,7 @@ from uuid import UUID
 from gateway.api import ENDPOINTS
 from gateway.api.endpoint import Endpoint
 from gateway.domain.events import Fact, Target
+from gateway.domain.plans import Line
 from gateway.domain.signin import AssertedIdentity, Link, Trace
 from gateway.services import (
     certificates,
@@ -15,6 +16,7 @@ from gateway.services import (
     domains,
     identities,
     invitations,
+    invoices,
     keys,
     mapping,
     organisations,
@@ -67,6 +69,7 @@ def things(work: Work, house: House) -> Things:
             **sign_on(uow, house, user.member_id or UUID(int=0)),
             **invited(uow, role),
             **webhook(uow),
+            "invoice": invoices.issue(uow, (Line("base", 1, 100),), (uow.now, None), uow.now),
         }
 
     return work.run(house.organisation_id, OPERATOR, furnish)
@@ -166,6 +169,8 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
         "owner_name": "Bill",
     },
     "OrganisationChange": lambda _: {"name": "Renamed"},
+    "Wish": lambda _: {},
+    "Payment": lambda _: {"reference": "payment-1"},
     "SubscriptionChange": lambda _: {"seat_limit": 500},
     "NewChatbot": lambda _: {"name": "Another"},
     "ChatbotChange": lambda _: {"name": "Renamed"},

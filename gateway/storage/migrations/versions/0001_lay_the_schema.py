@@ -215,6 +215,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("principal", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_table(
+        "invoices",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("plan", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("lines", types.JSONText(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("period_start", types.UTCDateTime(), nullable=False),
+        sa.Column("period_end", types.UTCDateTime(), nullable=True),
+        sa.Column("issued_at", types.UTCDateTime(), nullable=False),
+        sa.Column("due_at", types.UTCDateTime(), nullable=False),
+        sa.Column("paid_at", types.UTCDateTime(), nullable=True),
+        sa.Column("reference", types.Key(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_invoices__organisations")
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_invoices")),
+    )
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_invoices_number",
+            ["organisation_id", "number"],
+            unique=True,
+            postgresql_where=sa.text("number > 0"),
+            sqlite_where=sa.text("number > 0"),
+        )
+        batch_op.create_index(
+            "uq_invoices_reference",
+            ["organisation_id", "reference"],
+            unique=True,
+            postgresql_where=sa.text("reference IS NOT NULL"),
+            sqlite_where=sa.text("reference IS NOT NULL"),
+        )
+
+    op.create_table(
         "members",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -403,6 +440,21 @@ def upgrade() -> None:
             sqlite_where=sa.text("NOT deleted"),
         )
 
+    op.create_table(
+        "subscription_warnings",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", types.Key(), nullable=False),
+        sa.Column("about", types.Key(), nullable=False),
+        sa.Column("told_at", types.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisations.id"],
+            name=op.f("fk_subscription_warnings__organisations"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "kind", "about", name=op.f("pk_subscription_warnings")
+        ),
+    )
     op.create_table(
         "subscriptions",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -2183,6 +2235,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("subscriptions")
+    op.drop_table("subscription_warnings")
     with op.batch_alter_table("roles", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_roles_name",
@@ -2242,6 +2295,19 @@ def downgrade() -> None:
         batch_op.drop_index("ix_members_email")
 
     op.drop_table("members")
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_invoices_reference",
+            postgresql_where=sa.text("reference IS NOT NULL"),
+            sqlite_where=sa.text("reference IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "uq_invoices_number",
+            postgresql_where=sa.text("number > 0"),
+            sqlite_where=sa.text("number > 0"),
+        )
+
+    op.drop_table("invoices")
     op.drop_table("idempotency_keys")
     with op.batch_alter_table("domains", schema=None) as batch_op:
         batch_op.drop_index(
