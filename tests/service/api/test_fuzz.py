@@ -1,5 +1,6 @@
 """Whatever is sent, the API answers as its document says: no defect, no undeclared answer."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from gateway.app import Gateway
 from gateway.storage.unit_of_work import Work
 from tests.factories import House
-from tests.service.api.callers import Caller
-from tests.service.api.examples import things
+from tests.service.api.callers import Caller, with_role
+from tests.service.api.examples import Things, things
 
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -64,6 +65,40 @@ def test_no_request_finds_a_defect(
 
         ask()
     assert {200, 404, 422} <= seen
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("role", ["owner", "admin", "developer", "billing", "viewer", "nobody"])
+def test_no_role_finds_a_defect_or_anything_of_another_house(
+    gateway: Gateway, work: Work, acme: House, globex: House, role: str
+) -> None:
+    """Each operation is asked about things of either house; whatever is told is of one's own."""
+    ours = things(work, acme)
+    # A link opens what it is for to whoever has it; only ours is known here.
+    theirs = {**things(work, globex), "link": ours["link"]}
+    key = Caller(gateway, None) if role == "nobody" else with_role(gateway, acme, role)
+    headers = {"Authorization": f"Bearer {key.secret}"} if key.secret else {}
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", gateway)
+    seen: set[int] = set()
+    for operation in operations(schema):
+
+        @BRIEFLY
+        @given(case=requests_to(operation), known=st.sampled_from([ours, theirs]))
+        def ask(case: Any, known: Things) -> None:
+            if case.path_parameters:
+                case.path_parameters = {name: str(known[name]) for name in case.path_parameters}
+            answer = case.call_and_validate(headers=headers, checks=CHECKS)
+            seen.add(answer.status_code)
+            assert MARK.search(answer.text) is None, answer.text
+
+        ask()
+    assert seen >= ({401} if role == "nobody" else {200, 403, 404})
+
+
+MARK = re.compile("globex", re.IGNORECASE)
+"""What names, addresses and slugs of the other house have in them."""
+
+BRIEFLY = hypothesis.settings(FEW, max_examples=2)
 
 
 def requests_to(operation: Any) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.app import Gateway
-from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTIONS
+from gateway.domain.permissions import ACTIONS, BOT_ATOMS
 from gateway.storage.unit_of_work import Work
 from tests.service.api import callers
 from tests.service.api.products import Product, product
