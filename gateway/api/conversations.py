@@ -4,7 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.api.endpoint import Endpoints, holds
-from gateway.api.models import Answer, Body, Name, Query
+from gateway.api.models import Answer, Body, Name, Page, Query
+from gateway.api.paging import Paging
 from gateway.services import conversations
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -49,12 +50,6 @@ class Conversation(Answer):
     queued_at: datetime | None
 
 
-class Conversations(Answer):
-    """Conversations that are not closed, the longest waiting first."""
-
-    items: list[Conversation]
-
-
 class Candidate(Answer):
     """A member who could get a conversation."""
 
@@ -76,10 +71,16 @@ def create(uow: UnitOfWork, body: NewConversation) -> Conversation:
 
 
 @routes.endpoint(f"GET {ALL}", ASSIGN)
-def listing(uow: UnitOfWork, query: ConversationFilter) -> Conversations:
-    """List conversations that are not closed, at most 200."""
-    rows = conversations.listing(uow, queued=query.queued)
-    return Conversations(items=[Conversation.model_validate(row) for row in rows])
+def listing(uow: UnitOfWork, page: Paging, query: ConversationFilter) -> Page[Conversation]:
+    """List conversations that are not closed, the longest waiting first."""
+    rows = conversations.listing(
+        uow, queued=query.queued, after=page.after_instant, limit=page.fetch
+    )
+    return page.page(
+        rows,
+        Conversation.model_validate,
+        lambda row: (row.waiting_since.isoformat(), str(row.id)),
+    )
 
 
 @routes.endpoint(f"GET {ONE}", ASSIGN)

@@ -1,10 +1,11 @@
 """Conversations: who answers them, and the queue they wait in."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, literal_column, select
+from sqlalchemy import Row, and_, bindparam, literal_column, or_, select
 
 from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
@@ -157,19 +158,37 @@ def assigned_chatbots(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
     return sorted({row.chatbot_id for row in rows})
 
 
+def open_of(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
+    """Return the open conversations that a member answers."""
+    return [row.id for row in _assigned(uow, member_id)]
+
+
 def _assigned(uow: UnitOfWork, member_id: UUID) -> Sequence[Row[Any]]:
     if situations.has_none(uow, t.conversations, member_id):
         return []
     return uow.all(_ASSIGNED, organisation=uow.organisation_id, member=member_id)
 
 
-def listing(uow: UnitOfWork, *, queued: bool | None = None) -> Sequence[Row[Any]]:
-    """Return conversations that are not closed, the longest waiting first, at most 200."""
+def listing(
+    uow: UnitOfWork,
+    *,
+    queued: bool | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 200,
+) -> Sequence[Row[Any]]:
+    """Return conversations that are not closed, the longest waiting first, at most `limit`.
+
+    A page goes on `after` the instant and id of the last one of the page before.
+    """
     c = t.conversations.c
     query = uow.own(t.conversations).where(c.state.in_(OPEN_STATES))
     if queued is not None:
         query = query.where(c.assignee_id.is_(None) if queued else c.assignee_id.is_not(None))
-    return uow.all(query.order_by(c.waiting_since, c.id).limit(200))
+    if after is not None:
+        since, last = after
+        later = and_(c.waiting_since == since, c.id > last)
+        query = query.where(or_(c.waiting_since > since, later))
+    return uow.all(query.order_by(c.waiting_since, c.id).limit(limit))
 
 
 def _target(conversation_id: UUID) -> Target:

@@ -188,3 +188,20 @@ def test_conversations_of_who_is_deactivated_wait_for_others(
     assert waiting["previous_assignee_id"] == str(agent_id)
     with work.read(shop.organisation_id) as uow:
         assert conversations.assigned_chatbots(uow, agent_id) == []
+
+
+def test_conversations_are_paged_the_longest_waiting_first(boss: Caller, conversation: str) -> None:
+    bot = boss.get(f"conversations/{conversation}").get_json()["chatbot_id"]
+    ids = [conversation]
+    for number in range(4):
+        made = boss.post("conversations", {"chatbot_id": bot, "subject": str(number)})
+        ids.append(made.get_json()["id"])
+    seen: list[str] = []
+    query = {"limit": "2"}
+    while True:
+        page = boss.get("conversations", query_string=query).get_json()
+        seen += [each["id"] for each in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert seen == ids
