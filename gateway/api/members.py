@@ -12,7 +12,7 @@ from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.memberships import MemberState
-from gateway.services import access, explaining, members, roster
+from gateway.services import access, audit, explaining, leaving, members, roster
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -20,6 +20,7 @@ ALL = "/organisations/{organisation}/members"
 ONE = "/organisations/{organisation}/members/{member}"
 READ = holds("members.read")
 UPDATE = holds("members.update")
+REMOVE = holds("members.remove")
 ON_OTHERS = (errors.RoleAboveOwn, errors.OwnAccess)
 
 
@@ -61,6 +62,10 @@ class Member(Answer):
     admin_hold: bool
     contained: bool
     availability: str
+    bot_scope: str
+    chatbots: dict[str, dict[str, str]] = Field(
+        description="Sections and levels by chatbot, where the scope is not `all`."
+    )
     created_at: datetime
     last_active_at: datetime | None
 
@@ -70,6 +75,53 @@ class MemberDetail(Member):
 
     access_epoch: int
     access: dict[str, Any]
+
+
+class Disposition(Query):
+    """Who gets what a removed member owned and answered."""
+
+    resources_to: UUID | None = None
+    conversations_to: UUID | None = None
+
+
+class OwnedChatbot(Answer):
+    """A chatbot that the member owns."""
+
+    id: UUID
+    name: str
+
+
+class Belongings(Answer):
+    """Everything live that hangs on a membership."""
+
+    member_id: UUID
+    state: str
+    removed_at: datetime | None
+    owned_chatbots: list[OwnedChatbot]
+    open_conversations: int
+    sessions: int
+    api_keys: int
+    grants: int
+    team_seats: int
+    has_access: bool
+
+
+class DoneTo(Answer):
+    """What something was done to."""
+
+    type: str
+    id: str
+    name: str | None
+
+
+class Deed(Answer):
+    """Something that a member did."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    targets: list[DoneTo]
+    outcome: str
 
 
 class Explanation(Answer):
@@ -170,13 +222,51 @@ def lift_hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
 
 @routes.endpoint(
     f"POST {ONE}:remove",
-    holds("members.remove"),
+    REMOVE,
     status=204,
     errors=(*ON_OTHERS, errors.LastOwner),
 )
-def remove(uow: UnitOfWork, member: UUID) -> None:
-    """End a membership for good; owned chatbots go to an owner of record."""
-    members.remove(uow, member)
+def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
+    """End a membership for good.
+
+    Owned chatbots go to an owner of record and conversations to the queue, unless others are
+    named.
+    """
+    leaving.remove(uow, member, query.model_dump())
+
+
+@routes.endpoint(
+    f"POST {ONE}:leave",
+    holds("members.leave"),
+    status=204,
+    errors=(errors.LastOwner, errors.ManagedByIdP),
+)
+def leave(uow: UnitOfWork, member: UUID) -> None:
+    """End one's own membership; open conversations return to the queue."""
+    members.leave(uow, member)
+
+
+@routes.endpoint(f"GET {ONE}/offboarding-preview", REMOVE)
+def preview_offboarding(uow: UnitOfWork, member: UUID) -> Belongings:
+    """Read what a removal would end or hand over."""
+    return Belongings.model_validate(leaving.belongings(uow, member))
+
+
+@routes.endpoint(f"GET {ONE}/offboarding-report", REMOVE)
+def report_offboarding(uow: UnitOfWork, member: UUID) -> Belongings:
+    """Read what is left of a membership: of one that has ended, nothing."""
+    return Belongings.model_validate(leaving.belongings(uow, member))
+
+
+@routes.endpoint(f"GET {ONE}/activity", holds("activity.read"))
+def activity(uow: UnitOfWork, page: Paging, member: UUID) -> Page[Deed]:
+    """List what a member did, the newest first."""
+    members.get(uow, member)
+    wanted = audit.Filters(actor_ids=audit.actors_of(uow, member))
+    rows = audit.listing(uow, wanted, page.after_instant, page.fetch)
+    return page.page(
+        rows, Deed.model_validate, lambda event: (event.occurred_at.isoformat(), str(event.id))
+    )
 
 
 def _shown(row: Any) -> Member:
@@ -185,4 +275,10 @@ def _shown(row: Any) -> Member:
 
 def _values(row: Any) -> dict[str, Any]:
     values = {name: getattr(row, name, None) for name in Member.model_fields}
-    return {**values, "role_id": row.effective_role_id}
+    held = row.access_document
+    return {
+        **values,
+        "role_id": row.effective_role_id,
+        "bot_scope": held["scope"],
+        "chatbots": held["chatbots"],
+    }

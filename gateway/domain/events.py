@@ -53,6 +53,7 @@ CATALOGUE: dict[str, str] = {
     "member.containment_ended": "A contained owner has access again, or is no longer needed.",
     "scim.owner_protected": "A deprovisioning of the last owner was refused and contained.",
     "owner.changed": "Somebody became, or ceased to be, an owner of record.",
+    "ownership.transferred": "An owner of record passed the ownership on to another member.",
     "invitation.created": "Somebody was invited; a seat is kept for them.",
     "invitation.resent": "The mail with an invitation's link was sent again; older mails are void.",
     "invitation.link_copied": "A further link of an invitation was handed out to be passed on.",

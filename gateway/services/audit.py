@@ -26,6 +26,8 @@ class Filters:
     """An action such as `member.deactivated`, or a family such as `member.`."""
     actor_type: str | None = None
     actor_id: str | None = None
+    actor_ids: Sequence[str] = ()
+    """Any of several actors, such as a member and the keys of theirs."""
     target_id: UUID | None = None
     since: datetime | None = None
     """First instant that is wanted."""
@@ -138,6 +140,23 @@ def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = Non
     return Verdict(seq, done - seq, lost)
 
 
+def actors_of(uow: UnitOfWork, member_id: UUID) -> tuple[str, ...]:
+    """Return the ids under which a member acts: their own, and those of their keys."""
+    k = t.api_keys.c
+    keys = uow.all(uow.own(t.api_keys, k.id).where(k.member_id == member_id))
+    return str(member_id), *(str(row.id) for row in keys)
+
+
+def _by_actor(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    rows = t.audit_events.c
+    if filters.actor_type is not None:
+        yield rows.actor_type == filters.actor_type
+    if filters.actor_id is not None:
+        yield rows.actor_id == filters.actor_id
+    if filters.actor_ids:
+        yield rows.actor_id.in_(filters.actor_ids)
+
+
 def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
     rows = t.audit_events.c
     if filters.action is not None:
@@ -147,10 +166,7 @@ def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
             if family
             else rows.action == filters.action
         )
-    if filters.actor_type is not None:
-        yield rows.actor_type == filters.actor_type
-    if filters.actor_id is not None:
-        yield rows.actor_id == filters.actor_id
+    yield from _by_actor(filters)
     if filters.target_id is not None:
         targets = t.audit_targets.c
         yield rows.id.in_(

@@ -6,7 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.access import RoleGrant
-from gateway.domain.errors import DeprovisionedByIdP, InvalidRequest, ManagedByIdP, NotFound
+from gateway.domain.errors import (
+    DeprovisionedByIdP,
+    InvalidRequest,
+    ManagedByIdP,
+    NotFound,
+    NotPermitted,
+)
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Cause, Outcome
@@ -215,10 +221,13 @@ def _end(uow: UnitOfWork, member: Record, reason: str) -> None:
 def leave(uow: UnitOfWork, member_id: UUID) -> None:
     """End one's own membership.
 
+    :raises NotPermitted: the membership is somebody else's.
     :raises LastOwner: the last owner stays. :raises ManagedByIdP: the identity provider
         decides who leaves.
     """
     member = get_present(uow, member_id)
+    if acting.author(uow) is not None and uow.actor.member_id != member_id:
+        raise NotPermitted("Everybody leaves by themselves.", levers=("Remove the member.",))
     connection_id = acting.managing(uow, member)
     if connection_id is not None:
         raise ManagedByIdP(

@@ -3,15 +3,21 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
 from gateway.domain.connections import Connection
-from gateway.domain.errors import InvalidRequest, LastOwner
+from gateway.domain.errors import (
+    InvalidRequest,
+    LastOwner,
+    NotPermitted,
+    OwnershipTransferDisabled,
+)
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.services import (
     access,
     break_glass,
+    domains,
     funnel,
     grants,
     moves,
@@ -21,8 +27,9 @@ from gateway.services import (
     terms,
 )
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
+TRANSFER = "transfer"
 LEVERS = ("Transfer the ownership first.", "Let an operator run `gateway owner recover`.")
 
 
@@ -64,14 +71,7 @@ def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
         return
     uow.change(t.member_versions, member, owner_of_record=True)
     seats.follow(uow, (member.state, False), (member.state, True))
-    uow.record(
-        Fact(
-            "owner.changed",
-            (_target(member),),
-            before={"owner_of_record": False},
-            after={"owner_of_record": True, "cause": cause},
-        )
-    )
+    _tell(uow, member, cause, owns=True)
     funnel.recompute(uow, [member.id])
     end_containment(uow, except_for=member.id)
     if terms.current(uow).policies["owners"] == "single":
@@ -86,14 +86,7 @@ def give_up(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     break_glass.lapse(uow, member.id)
     uow.change(t.member_versions, member, owner_of_record=False)
     seats.follow(uow, (member.state, True), (member.state, False))
-    uow.record(
-        Fact(
-            "owner.changed",
-            (_target(member),),
-            before={"owner_of_record": True},
-            after={"owner_of_record": False, "cause": cause},
-        )
-    )
+    _tell(uow, member, cause, owns=False)
 
 
 def fit_successor(uow: UnitOfWork, connection: Connection, member: Row[Any]) -> UUID | None:
@@ -162,6 +155,74 @@ def recover(uow: UnitOfWork, member_id: UUID) -> None:
         raise InvalidRequest("Only an active member without hold becomes owner.")
     release(uow, member, "recovery")
     make_owner(uow, uow.load(t.members, member_id), "recovery")
+
+
+def require_transferable(uow: UnitOfWork) -> None:
+    """Refuse where ownership stays with whoever created the organisation.
+
+    :raises OwnershipTransferDisabled: the preset says so.
+    """
+    if not terms.current(uow).ownership_may_pass:
+        raise OwnershipTransferDisabled("Ownership stays with whoever created the organisation.")
+
+
+def transfer(uow: UnitOfWork, to_id: UUID) -> None:
+    """Pass the ownership from the acting owner of record to another member; both are told.
+
+    The edge has made sure that the owner proved a moment ago who they are.
+
+    :raises OwnershipTransferDisabled: the preset forbids it.
+    :raises NotPermitted: the actor is no owner of record.
+    :raises InvalidRequest: no active member with a verified address.
+    """
+    require_transferable(uow)
+    giver_id = uow.actor.member_id
+    giver = None if giver_id is None else uow.load(t.members, giver_id)
+    if giver is None or not giver.owner_of_record:
+        raise NotPermitted("Only an owner of record passes the ownership on.")
+    taker = _require_taker(uow, to_id, giver.id)
+    uow.record(
+        Fact(
+            "ownership.transferred",
+            (_target(giver), _target(taker)),
+            before={"owner": str(giver.id)},
+            after={"owner": str(taker.id)},
+        )
+    )
+    if not taker.owner_of_record:
+        make_owner(uow, taker, TRANSFER)
+    giver = uow.load(t.members, giver.id)
+    if giver.owner_of_record:
+        give_up(uow, giver, TRANSFER)
+        _give_role_below(uow, giver.id)
+        funnel.recompute(uow, [giver.id])
+    notices.to_member(uow, taker, "owner.received")
+    notices.to_member(uow, giver, "owner.given", name=taker.display_name)
+
+
+def _require_taker(uow: UnitOfWork, to_id: UUID, giver_id: UUID) -> Record:
+    taker = uow.find(t.members, id=to_id)
+    fit = (
+        taker is not None
+        and taker.id != giver_id
+        and taker.state == MemberState.ACTIVE
+        and not taker.admin_hold
+        and not taker.contained
+    )
+    if taker is None or not fit:
+        raise InvalidRequest("Only another active member becomes owner.", field="to")
+    p = t.persons.c
+    verified = uow.scalar(select(p.email_verified).where(p.id == taker.person_id))
+    if not verified and not (taker.email and domains.is_proved(uow, taker.email)):
+        raise InvalidRequest("The new owner has to verify their e-mail address first.", field="to")
+    return taker
+
+
+def _tell(uow: UnitOfWork, member: Row[Any], cause: str, *, owns: bool) -> None:
+    """Say that somebody became, or ceased to be, an owner; a transfer is told once, for both."""
+    if cause != TRANSFER:
+        before, after = {"owner_of_record": not owns}, {"owner_of_record": owns, "cause": cause}
+        uow.record(Fact("owner.changed", (_target(member),), before=before, after=after))
 
 
 def _let_step_down(uow: UnitOfWork, except_for: UUID, cause: str) -> None:

@@ -170,6 +170,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     },
     "OrganisationChange": lambda _: {"name": "Renamed"},
     "Wish": lambda _: {},
+    "Transfer": lambda x: {"to": str(x["successor"])},
     "Payment": lambda _: {"reference": "payment-1"},
     "SubscriptionChange": lambda _: {"seat_limit": 500},
     "NewChatbot": lambda _: {"name": "Another"},
