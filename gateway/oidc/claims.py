@@ -67,7 +67,7 @@ def groups(claims: Mapping[str, Any], mapping: AttributeMapping) -> Groups:
 
 
 def kept(claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the claims that are shown and stored: texts and lists of them, of bounded length."""
+    """Return the claims that are shown and stored: printable, of bounded length."""
     found = {name: _texts(value) for name, value in list(claims.items())[:MOST_ATTRIBUTES]}
     return {name: values for name, values in found.items() if values and len(name) <= TEXT_LIMIT}
 
@@ -79,7 +79,7 @@ def _texts(value: Any) -> tuple[str, ...]:
         for each in listed[:MAX_GROUPS]
         if isinstance(each, str | int | float)
     )
-    return tuple(text for text in texts if len(text) <= TEXT_LIMIT)
+    return tuple(text for text in texts if len(text) <= TEXT_LIMIT and not _CONTROL.search(text))
 
 
 def _split(text: str, separator: str | None) -> list[str]:

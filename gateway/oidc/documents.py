@@ -1,4 +1,4 @@
-"""JSON that strangers send: objects with each name once, finite numbers, bounded depth."""
+"""JSON that strangers send: UTF-8, each name once, finite numbers, bounded depth."""
 
 import json
 from typing import Any, NoReturn
@@ -14,10 +14,14 @@ def parsed(text: bytes | str, what: str) -> dict[str, Any]:
     :raises Unacceptable: anything else, a name twice, a number that is none, or too deep.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        said = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(said, object_pairs_hook=_once, parse_constant=_no_number)
+        # Half a character has no form that could be stored or sent.
+        json.dumps(value, ensure_ascii=False).encode()
+        shallow = _depth(value) <= DEPTH
     except (ValueError, RecursionError):
         raise Unacceptable("malformed", f"{what} is no JSON object") from None
-    if not isinstance(value, dict) or _depth(value) > DEPTH:
+    if not isinstance(value, dict) or not shallow:
         raise Unacceptable("malformed", f"{what} is no JSON object")
     return value
 

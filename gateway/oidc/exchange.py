@@ -115,6 +115,8 @@ def _read(reply: Reply) -> dict[str, Any]:
     if reply.media_type != "application/json":
         raise Unacceptable("malformed", "the token response is no JSON")
     found = parsed(reply.body, "the token response")
+    if "error" in found:
+        raise Unacceptable("provider_refused", "token endpoint: tokens and an error at once")
     access = found.get("access_token")
     if access is not None:
         kind = found.get("token_type")

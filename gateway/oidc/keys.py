@@ -1,5 +1,7 @@
 """The keys that providers publish: fetched when needed, kept for minutes, asked for anew rarely."""
 
+import base64
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ KEY_TYPES: Mapping[str, tuple[str, str | None]] = {
 }  # fmt: skip
 """Algorithm → type and curve of its keys."""
 
+_NUMBER = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?")
 SECRET_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _CLASSES: Mapping[str, Any] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
@@ -124,11 +127,18 @@ def _verifies(uses: Any) -> bool:
 
 def _imported(key: Mapping[str, Any]) -> PublicKey:
     kept = {name: key[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in key}
+    if key["kty"] == "RSA" and not LEAST_RSA_BITS <= _bits(key.get("n")) <= MOST_RSA_BITS:
+        raise Unacceptable("key_unknown", f"the published key has {_bits(key.get('n'))} bits")
     try:
         made: PublicKey = _CLASSES[key["kty"]].import_key(kept)
-        bits = made.public_key.key_size if isinstance(made, RSAKey) else LEAST_RSA_BITS
     except (JoseError, ValueError, TypeError, AttributeError, KeyError):
         raise Unacceptable("key_unknown", "the published key cannot be read") from None
-    if not LEAST_RSA_BITS <= bits <= MOST_RSA_BITS:
-        raise Unacceptable("key_unknown", f"the published key has {bits} bits")
     return made
+
+
+def _bits(modulus: Any) -> int:
+    """Return the length of a number in base64url, 0 where it is none."""
+    if not isinstance(modulus, str) or not _NUMBER.fullmatch(modulus):
+        return 0
+    number = base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))
+    return int.from_bytes(number, "big").bit_length()

@@ -164,6 +164,7 @@ class SigningIn:
             )
             tokens.require_issuer({"tid": connection.tenant, **signed.claims}, connection)
             tokens.require_audience(signed.claims, connection)
+            tokens.require_not_ended(signed.claims, connection, self.visit.now)
             more = signed.claims
         elif reply.media_type == "application/json":
             more = parsed(reply.body, "userinfo")
@@ -171,6 +172,7 @@ class SigningIn:
             raise Unacceptable("userinfo_mismatch", f"userinfo is {reply.media_type!r}")
         if more.get("sub") != token.claims["sub"]:
             raise Unacceptable("userinfo_mismatch", "userinfo is about somebody else")
+        said_by.groups(more, connection.attributes)
         return {**more, **token.claims}
 
     def _identity(self, claims: Claims, proved_at: datetime | None) -> AssertedIdentity:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_AGE, OIDCConnection
@@ -29,6 +29,21 @@ Claims = Mapping[str, Any]
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _FOREIGN = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zip", "enc"})
 _DIGESTS = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
+
+
+class _Pinned(jws.JWSRegistry):
+    """One algorithm; what else a header may name has been judged before."""
+
+    max_header_length = 4_096
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(algorithms=[algorithm], strict_check_header=False)
+
+    def get_alg(self, name: str) -> Any:
+        """Return the algorithm, which the connection names: the library's advice on it is late."""
+        if name not in (self.allowed or ()):
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,7 @@ def opened(
     if algorithm not in connection.algorithms or algorithm not in KEY_TYPES:
         raise Unacceptable("algorithm_refused", f"algorithm {algorithm!r}")
     kind = header.get("typ")
-    if (kind.lower() if isinstance(kind, str) else kind) not in types:
+    if not isinstance(kind, str | None) or (kind.lower() if kind else kind) not in types:
         raise Unacceptable("token_invalid", f"type {kind!r}")
     if _FOREIGN & header.keys():
         raise Unacceptable("token_invalid", f"header names {sorted(_FOREIGN & header.keys())}")
@@ -63,7 +78,7 @@ def opened(
         raise Unacceptable("key_unknown", "the key id is no text")
     key = keys.find(connection.jwks_uri, key_id, algorithm)
     try:
-        payload = jws.deserialize_compact(text, key, algorithms=[algorithm]).payload
+        payload = jws.deserialize_compact(text, key, registry=_Pinned(algorithm)).payload
     except (JoseError, ValueError, TypeError):
         raise Unacceptable("signature_invalid", "the signature does not fit") from None
     return Token(text, algorithm, parsed(payload, "the token"))
@@ -111,22 +126,30 @@ def require_lively(claims: Claims, connection: OIDCConnection, now: datetime) ->
 
     :raises Unacceptable: it is, or does not say when it was made and when it ends.
     """
-    skew = connection.clock_skew
     issued, ends = instant(claims, "iat"), instant(claims, "exp")
     if issued is None or ends is None:
         raise Unacceptable("token_invalid", "no iat or exp")
-    if ends <= now - skew:
-        raise Unacceptable("expired", f"ended at {ends.isoformat()}")
-    if issued > now + skew:
-        raise Unacceptable("not_yet_valid", f"made at {issued.isoformat()}")
-    if issued < now - skew - MAX_AGE:
+    require_not_ended(claims, connection, now)
+    if issued < now - connection.clock_skew - MAX_AGE:
         raise Unacceptable("expired", f"made at {issued.isoformat()}")
     if ends - issued > LONGEST_LIFE:
         raise Unacceptable("token_invalid", "it would live for days")
-    begins = instant(claims, "nbf")
-    if begins is not None and begins > now + skew:
-        raise Unacceptable("not_yet_valid", f"good from {begins.isoformat()}")
     return ends
+
+
+def require_not_ended(claims: Claims, connection: OIDCConnection, now: datetime) -> None:
+    """Refuse what says that it has ended or has not begun; it need not say anything.
+
+    :raises Unacceptable: it does.
+    """
+    skew = connection.clock_skew
+    ends = instant(claims, "exp")
+    if ends is not None and ends <= now - skew:
+        raise Unacceptable("expired", f"ended at {ends.isoformat()}")
+    for name in ("iat", "nbf"):
+        begins = instant(claims, name)
+        if begins is not None and begins > now + skew:
+            raise Unacceptable("not_yet_valid", f"{name} is {begins.isoformat()}")
 
 
 def instant(claims: Claims, name: str) -> datetime | None:
