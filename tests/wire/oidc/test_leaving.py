@@ -1,0 +1,122 @@
+"""Logout over HTTP: by the back channel, begun by the provider, and begun by us."""
+
+import json
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from idp_fixtures.openid_provider.accounts import okta
+from idp_fixtures.openid_provider.hostile import ATTACKS, Scene
+from idp_fixtures.openid_provider.provider import LOGOUT_EVENT
+from tests.factories import provision
+from tests.wire.oidc.conftest import CLIENT, Stage
+
+LOGOUTS = [attack for attack in ATTACKS.values() if "logout" in attack.at]
+BOB = okta("bob@acme.test", "bob@acme.test", "Bob", [])
+
+
+def send(stage: Stage, token: str) -> TestResponse:
+    """The provider's server posts a token."""
+    return stage.browser().post(stage.addresses.backchannel_logout_url, {"logout_token": token})
+
+
+def logout_token(stage: Stage, **says: Any) -> str:
+    return stage.server.provider.logout_token(stage.server.provider.clients[CLIENT], **says)
+
+
+def sid_of_last(stage: Stage) -> str:
+    return stage.server.site.grants[-1].sid
+
+
+def test_a_provider_ends_the_session_that_it_names(stage: Stage) -> None:
+    mine = stage.sign_in()
+    sid = sid_of_last(stage)
+    other = stage.sign_in()
+    answer = send(stage, logout_token(stage, sub="ann@acme.test", sid=sid))
+    assert answer.status_code in (200, 204)
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert (stage.is_live(mine), stage.is_live(other)) == (False, True)
+
+
+def test_a_session_alone_is_enough(stage: Stage) -> None:
+    mine = stage.sign_in()
+    send(stage, logout_token(stage, sid=sid_of_last(stage)))
+    assert not stage.is_live(mine)
+
+
+def test_without_a_session_all_of_the_subject_end(stage: Stage) -> None:
+    provision(stage.lodge.work, stage.lodge.house, "bob@acme.test", "e2")
+    mine = [stage.sign_in(), stage.sign_in()]
+    bobs = stage.sign_in(BOB)
+    send(stage, logout_token(stage, sub="ann@acme.test"))
+    assert [stage.is_live(browser) for browser in (*mine, bobs)] == [False, False, True]
+
+
+def test_subject_and_session_must_both_be_the_sessions(stage: Stage) -> None:
+    provision(stage.lodge.work, stage.lodge.house, "bob@acme.test", "e2")
+    mine = stage.sign_in()
+    for says in (
+        {"sub": "bob@acme.test", "sid": sid_of_last(stage)},
+        {"sub": "ann@acme.test", "sid": "another"},
+        {"sub": "ANN@acme.test"},
+        {"sid": "another"},
+    ):
+        assert send(stage, logout_token(stage, **says)).status_code < 500
+        assert stage.is_live(mine)
+
+
+def test_a_logout_token_is_used_once(stage: Stage) -> None:
+    token = logout_token(stage, sub="ann@acme.test")
+    stage.sign_in()
+    assert send(stage, token).status_code in (200, 204)
+    mine = stage.sign_in()
+    assert send(stage, token).status_code == 400
+    assert stage.is_live(mine)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_hostile_logout_token_ends_nothing(stage: Stage) -> None:
+    mine = stage.sign_in()
+    scene = Scene(stage.server.site)
+    for attack in LOGOUTS:
+        honest = logout_token(stage, sub="ann@acme.test", sid=sid_of_last(stage))
+        token = attack.at["logout"](scene, honest)
+        answer = send(stage, token)
+        assert answer.status_code in (400, 413), (attack.name, answer.status_code, answer.text)
+        assert stage.is_live(mine), attack.name
+        if answer.status_code == 400:
+            assert json.loads(answer.text)["error"] == "invalid_request", attack.name
+    send(stage, logout_token(stage, sub="ann@acme.test"))
+    assert not stage.is_live(mine)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_an_id_token_is_no_logout_token_and_the_other_way_round(stage: Stage) -> None:
+    mine = stage.sign_in()
+    grant = stage.server.site.grants[-1]
+    assert send(stage, stage.server.provider.id_token(grant)).status_code == 400
+    both = stage.server.provider.id_token(grant, events={LOGOUT_EVENT: {}}, jti="j")
+    assert send(stage, both).status_code == 400
+    assert stage.is_live(mine)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        pytest.param(b"", "application/x-www-form-urlencoded", id="nothing"),
+        pytest.param(b"x=y", "application/x-www-form-urlencoded", id="no-token"),
+        pytest.param(
+            b"logout_token=a&logout_token=b", "application/x-www-form-urlencoded", id="twice"
+        ),
+        pytest.param(b'{"logout_token": "x"}', "application/json", id="json"),
+        pytest.param(b"logout_token=%ff", "application/x-www-form-urlencoded", id="no-text"),
+    ],
+)
+def test_what_is_no_form_is_refused(stage: Stage, body: bytes, content_type: str) -> None:
+    path = stage.addresses.backchannel_logout_url.removeprefix("https://gateway.test")
+    answer = stage.browser().client.post(
+        path, base_url="https://gateway.test", data=body, content_type=content_type
+    )
+    assert answer.status_code in (400, 415)
