@@ -66,8 +66,12 @@ class Courier:
         return bool(claimed)
 
     def _claim(self) -> dict[UUID, list[Delivery]]:
-        verb = partial(shipping.claim, vault=self.work.vault, but=tuple(self._serving))
         found: dict[UUID, list[Delivery]] = {}
+        serving = tuple(self._serving)
+        with self.work.platform() as connection:
+            if not shipping.is_due(connection, self.work.clock(), serving):
+                return found
+        verb = partial(shipping.claim, vault=self.work.vault, but=serving)
         for delivery in self.work.run_platform(verb):
             found.setdefault(delivery.webhook_id, []).append(delivery)
         return found

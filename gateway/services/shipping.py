@@ -10,7 +10,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from gateway.domain.webhooks import PATIENCE, REST, next_attempt
 from gateway.services import notices, webhooks
@@ -59,7 +70,7 @@ def claim(
 ) -> Sequence[Delivery]:
     """Lease due deliveries to the caller, in the order of events; none of the webhooks `but`."""
     lease = now + LEASE
-    due = _due(connection.dialect.name, now, but, limit)
+    due = _due(connection.dialect.name, _oldest(now, but, limit))
     d = t.webhook_deliveries
     taken = (
         update(d)
@@ -75,6 +86,11 @@ def claim(
         for row in rows
         if (row.organisation_id, row.delivery) in mine
     ]
+
+
+def is_due(connection: Connection, now: datetime, but: Collection[UUID] = ()) -> bool:
+    """Whether there is anything to claim; takes no lock."""
+    return connection.execute(_oldest(now, but, 1)).first() is not None
 
 
 def finish(connection: Connection, now: datetime, delivery: Delivery, status: int) -> bool:
@@ -125,8 +141,8 @@ def purge(connection: Connection, now: datetime) -> int:
     return connection.execute(delete(t.webhook_deliveries).where(old)).rowcount
 
 
-def _due(dialect: str, now: datetime, but: Collection[UUID], limit: int) -> Any:
-    oldest = (
+def _oldest(now: datetime, but: Collection[UUID], limit: int) -> Select[Any]:
+    return (
         select(_D.organisation_id, _D.id)
         .join(t.webhooks, and_(_W.organisation_id == _D.organisation_id, _W.id == _D.webhook_id))
         .where(
@@ -141,6 +157,9 @@ def _due(dialect: str, now: datetime, but: Collection[UUID], limit: int) -> Any:
         .order_by(_D.due_at, _D.sequence, _D.id)
         .limit(limit)
     )
+
+
+def _due(dialect: str, oldest: Select[Any]) -> Any:
     if dialect != "postgresql":
         return oldest.cte("oldest")
     # Materialised, or the planner may run the locking query once a row and claim too many.
