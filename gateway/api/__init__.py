@@ -22,6 +22,7 @@ from gateway.api import (
     members,
     oidc_connections,
     organisations,
+    own_chatbots,
     ownership_transfers,
     roles,
     saml_connections,
@@ -65,6 +66,7 @@ NOUNS = (
     sign_in_rules,
     keys,
     me,
+    own_chatbots,
 )
 _DECLARED = [each for noun in NOUNS for each in noun.routes]
 ENDPOINTS: tuple[Endpoint, ...] = (*_DECLARED, *matrix.over(_DECLARED))

@@ -5,6 +5,8 @@ from typing import Any
 
 CATALOGUE: dict[str, str] = {
     "organisation.created": "An organisation came to be, with its preset's roles and policies.",
+    "organisation.deleted": "An organisation is closed at once; it can be restored for a while.",
+    "organisation.restored": "A closed organisation is open again, with everything as it was.",
     "organisation.updated": "Name or settings of an organisation changed.",
     "policy.changed": "A policy of the organisation has a new value.",
     "subscription.changed": "Plan, state, seat limit or features of the subscription changed.",

@@ -110,8 +110,16 @@ def expire(uow: UnitOfWork) -> None:
 def due(connection: Connection, now: datetime) -> set[UUID]:
     """Return the organisations whose period is over, or who have not paid in time."""
     s = t.subscriptions.c
-    over = select(s.organisation_id).where(
-        s.valid_to.is_(None), s.current_period_end <= now, s.state.in_(RUNNING)
+    live = t.organisations.c
+    over = (
+        select(s.organisation_id)
+        .join_from(t.subscriptions, t.organisations, live.id == s.organisation_id)
+        .where(
+            live.state == "live",
+            s.valid_to.is_(None),
+            s.current_period_end <= now,
+            s.state.in_(RUNNING),
+        )
     )
     return {*connection.execute(over).scalars(), *invoices.overdue(connection, now)}
 

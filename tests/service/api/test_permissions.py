@@ -20,6 +20,7 @@ GUARDED = [
     for each in ENDPOINTS
     if each.allow.atom and not each.allow.fresh and each.operation not in FRESH_INSIDE
 ]
+GUARDED.sort(key=lambda each: each.operation == "organisations.delete")  # the others need it alive
 FRESH = [each for each in ENDPOINTS if each.allow.fresh]
 ATOMS = sorted({str(each.allow.atom) for each in GUARDED})
 BY_KEY = [each for each in ENDPOINTS if not each.allow.link]
