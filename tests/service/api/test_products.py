@@ -269,3 +269,23 @@ def test_owners_and_admins_have_all_four(invited: Product) -> None:
     for role in ("owner", "admin"):
         assert held[role] >= set(FOUR)
     assert held["member"] & set(FOUR) == set()
+
+
+@pytest.mark.requires(EXPLAIN)
+def test_sections_cover_configuration_conversations_and_knowledge(five: Product) -> None:
+    """S2-03: a developer changes chatbots and knowledge, and reads conversations."""
+    ann = five.employ("developer")
+    for action in ("chatbot.update", "knowledge_base.write", "conversations.read"):
+        assert five.may(ann, action) == "allowed"
+    assert five.may(ann, "conversations.write") == "not_permitted"
+
+
+@pytest.mark.requires(REMOVE)
+def test_a_removed_member_has_no_permission_on_any_chatbot(invited: Product) -> None:
+    """S4-18."""
+    ann = invited.employ("member")
+    invited.grant(ann, {"conversations": "write"})
+    assert invited.boss.post(f"members/{ann}:remove").status_code == 204
+    assert invited.may(ann, "conversations.write") == "member_inactive"
+    held = invited.boss.get(f"members/{ann}").get_json()["access"]
+    assert (held["chatbots"], held["ceiling"], held["org_atoms"]) == ({}, {}, [])

@@ -205,3 +205,24 @@ def test_conversations_are_paged_the_longest_waiting_first(boss: Caller, convers
             break
         query["cursor"] = page["next_cursor"]
     assert seen == ids
+
+
+@pytest.mark.requires("POST /organisations/{organisation}/conversations/{conversation}:assign")
+def test_two_people_have_a_conversation_each_and_one_is_never_both_of_theirs(
+    boss: Caller, shop: House, agent_id: UUID, conversation: str
+) -> None:
+    """S1-01."""
+    bot = boss.get(f"conversations/{conversation}").get_json()["chatbot_id"]
+    other = boss.post("conversations", {"chatbot_id": bot, "subject": "Two"}).get_json()["id"]
+    assigned(boss, conversation, agent_id)
+    assigned(boss, other, shop.successor_id)
+    holders = [
+        boss.get(f"conversations/{each}").get_json()["assignee_id"]
+        for each in (conversation, other)
+    ]
+    assert holders == [str(agent_id), str(shop.successor_id)]
+    again = assigned(boss, conversation, shop.successor_id).get_json()
+    assert (again["assignee_id"], again["previous_assignee_id"]) == (
+        str(shop.successor_id),
+        str(agent_id),
+    )
