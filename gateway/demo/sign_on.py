@@ -1,5 +1,6 @@
 """An administrator connects a company's identity provider: draws it up, has it tested, opens it."""
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +9,12 @@ from gateway.demo.identity_providers import CompanyProvider
 from gateway.demo.options import DemoFailed
 from gateway.demo.stage import Furnished
 from gateway.demo.visitor import Visitor
+from idp_fixtures.openid_provider.provider import Client
 
 JSON = dict[str, Any]
 PRESETS = {"Okta": "okta", "Entra ID": "entra"}
+CLIENT = "gateway"
+CLIENT_SECRET_BYTES = 24
 
 
 @dataclass
@@ -23,7 +27,7 @@ class SignOn:
     told: JSON = field(default_factory=dict)
 
     def connect(self) -> None:
-        """Connect the provider by SAML; an earlier demo's connection is found again.
+        """Connect the provider by both protocols; an earlier demo's connections are found again.
 
         :raises DemoFailed: a step was refused.
         """
@@ -32,6 +36,7 @@ class SignOn:
             for member in admin.everything("/members"):
                 self.provider.employ(member["email"], member["display_name"])
             self._connect_saml(admin)
+            self._connect_openid(admin)
         finally:
             admin.close()
 
@@ -50,6 +55,32 @@ class SignOn:
             "entity_id": found["entity_id"],
             "acs_url": found["acs_url"],
             "metadata_url": found["sp_metadata_url"],
+            "login_url": found["login_url"],
+        }
+
+    def _connect_openid(self, admin: Admin) -> None:
+        site, secret = self.provider.openid, secrets.token_urlsafe(CLIENT_SECRET_BYTES)
+        wish: JSON = {
+            "name": f"{self.organisation.idp} OpenID",
+            "issuer": site.provider.issuer,
+            "client_id": CLIENT,
+            "client_secret": secret,
+        }
+        found, is_new = self._found(admin, "oidc", wish)
+        site.register(
+            Client(
+                id=CLIENT,
+                redirect_uris=(found["redirect_uri"],),
+                secret=secret,
+                post_logout_redirect_uris=(f"{self.base_url}/login",),
+                backchannel_logout_uri=found["backchannel_logout_url"],
+            )
+        )
+        if is_new:
+            self._activate(admin, f"/oidc-connections/{found['id']}")
+        self.told["oidc"] = {
+            "connection": found["id"],
+            "redirect_uri": found["redirect_uri"],
             "login_url": found["login_url"],
         }
 

@@ -15,7 +15,7 @@ from tests.e2e.demonstration import Demo, demo, start
 from tests.e2e.programs import GATEWAY, ROOT, ask, environment
 
 LINE = {"base_url", "operator_key", "organisations", "mail", "idp"}
-ORGANISATION = {"id", "slug", "api_key", "owner", "verified_domains", "scim", "saml"}
+ORGANISATION = {"id", "slug", "api_key", "owner", "verified_domains", "scim", "saml", "oidc"}
 SAML = {"connection", "entity_id", "acs_url", "metadata_url", "login_url"}
 
 
@@ -32,6 +32,7 @@ def test_the_line_has_what_others_rely_on(idle: Demo) -> None:
     for each in idle.said["organisations"]:
         assert set(each) == ORGANISATION
         assert set(each["saml"]) == SAML
+        assert set(each["oidc"]) == {"connection", "redirect_uri", "login_url"}
         assert set(each["owner"]) == {"email", "password", "totp_secret"}
         assert each["verified_domains"] == [f"{each['slug']}.test"]
         path = f"/scim/v2/{each['scim']['connection']}"

@@ -17,7 +17,7 @@ from tests.e2e.demonstration import (
     sign_in_by_password,
 )
 
-PROTOCOLS = ["saml"]
+PROTOCOLS = ["saml", "oidc"]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_an_address_of_a_proved_domain_leads_to_the_companys_provider(idle: Demo
     visitor = idle.visitor()
     page = visitor.send(f"{idle.base_url}/login", {"email": "anybody@acme.test"})
     ways = idle.organisation("acme")
-    assert f"{ways['saml']['login_url']}?return_to=" in page.text
+    for protocol in PROTOCOLS:
+        assert f"{ways[protocol]['login_url']}?return_to=" in page.text
     assert idle.organisation("globex")["saml"]["login_url"] not in page.text
 
 
