@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -17,6 +18,16 @@ from gateway.api.openapi import INTRODUCTION, statuses
 from gateway.api.problems import STATUSES, WIRE_CODES
 from gateway.domain import events, permissions
 from gateway.domain.errors import GatewayError
+from gateway.domain.sessions import LONGEST_SESSION, STEP_UP
+from gateway.domain.signin import (
+    ATTEMPT_LIFETIME,
+    MAX_AGE,
+    MAX_SKEW,
+    TRACE_LIFETIME,
+    OIDCAddresses,
+    SAMLAddresses,
+)
+from gateway.domain.signin_failures import FAILURES
 from gateway.scim.errors import SCIM_ERRORS
 from gateway.settings import Settings
 from tests.architecture.conformance import conformance_page
@@ -237,6 +248,39 @@ def _command(path: str, command: click.Command) -> str:
     return page
 
 
+def sign_in_page() -> str:
+    """Return the page of addresses, limits and failures of sign-in."""
+    limits = [
+        ("An attempt at the identity provider", ATTEMPT_LIFETIME),
+        ("The oldest message that is taken", MAX_AGE),
+        ("The furthest that a provider's clock may be off", MAX_SKEW),
+        ("A session, at most", LONGEST_SESSION),
+        ("A proof that counts as fresh", STEP_UP),
+        ("The trace of a sign-in", TRACE_LIFETIME),
+    ]
+    origin, slug = "https://gateway.example.com", "{connection}"
+    addresses = [
+        *vars_of(SAMLAddresses.of(origin, slug)),
+        *vars_of(OIDCAddresses.of(origin, slug)),
+    ]
+    return (
+        "# Sign-in\n\n"
+        "Addresses come from the settings, never from a request; the last part but one is"
+        " unguessable and names the connection.\n\n"
+        + table(("address", "where"), [(code(name), code(url)) for name, url in addresses])
+        + "\n## Limits\n\n"
+        + table(("what", "how long"), [(what, str(length)) for what, length in limits])
+        + "\n## Failures\n\n"
+        "The person sees one page with the code; admins see its meaning and the checks.\n\n"
+        + table(("code", "meaning"), [(code(name), said) for name, said in FAILURES.items()])
+    )
+
+
+def vars_of(addresses: SAMLAddresses | OIDCAddresses) -> list[tuple[str, str]]:
+    """Return the addresses by their names."""
+    return [(each.name, getattr(addresses, each.name)) for each in fields(addresses)]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "api.md": api_page,
     "cli.md": cli_page,
@@ -248,6 +292,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "roles.md": roles_page,
     "scim-conformance.md": conformance_page,
     "settings.md": settings_page,
+    "sign-in.md": sign_in_page,
 }
 
 

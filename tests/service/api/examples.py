@@ -90,7 +90,7 @@ def invited(uow: UnitOfWork, role: UUID) -> Things:
 
 def webhook(uow: UnitOfWork) -> Things:
     """Make a receiver of events as rows, since not every installation has a key to seal with."""
-    told = {"targets": [], "data": {}, "previous_attributes": None}
+    told: dict[str, object] = {"targets": [], "data": {}, "previous_attributes": None}
     event = uow.send("feed", "team.created", told)
     receiver, delivery = uow.new_id(), uow.new_id()
     uow.insert(

@@ -24,7 +24,7 @@ from gateway.services import (
     sessions,
     throttle,
 )
-from gateway.services.own_signin import CodeNeeded
+from gateway.services.own_signin import CodeNeeded, PasswordDue
 from gateway.services.session_openings import Opened
 from gateway.storage import person_work
 from gateway.storage import tables as t
@@ -51,11 +51,13 @@ def enter(acme: Lodge, email: str, password: str, ip: str = "192.0.2.1") -> Open
     if not people.password_matches(found.password_hash, password):
         person_work.run(acme.work, lambda here: own_signin.wrong(here, email), context)
         raise SignInFailed("credentials_wrong")
-    return person_work.run(
+    reached = person_work.run(
         acme.work,
         lambda here: own_signin.right(here, found, replaces=None, return_to="/home"),
         context,
     )
+    assert not isinstance(reached, PasswordDue)
+    return reached
 
 
 def link_in(acme: Lodge, to: str) -> str | None:

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from lxml import etree
 
+from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import Attempt
 from gateway.saml import bindings, requests
 from gateway.saml.bindings import Letter
-from gateway.domain.judging import Unacceptable
 from idp_fixtures.saml_idp import security
 from idp_fixtures.saml_idp.provider import unpacked
 from tests.clock import NOON
