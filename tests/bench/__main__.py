@@ -40,6 +40,7 @@ KINDS = ("sqlite", "postgresql")
 @click.option("--reads", default=120, show_default=True, help="Requests of one run, reads.")
 @click.option("--writes", default=60, show_default=True, help="Requests of one run, writes.")
 @click.option("--sync/--no-sync", default=True, help="Play a first sync of 1 000 users too.")
+@click.option("--write", "page", type=click.Path(path_type=Path), help="Write a page of it too.")
 @click.option("--profile", "profiled", help="Say instead where this operation's time goes.")
 def main(
     users: str,
@@ -49,6 +50,7 @@ def main(
     reads: int,
     writes: int,
     sync: bool,
+    page: Path | None,
     profiled: str | None,
 ) -> None:
     """Measure what requests cost, as multiples of a bare read and a bare write."""
@@ -66,7 +68,10 @@ def main(
                 click.echo(text)
         return
     size = FirstSync() if sync else None
-    click.echo(report.text([measure(kind, sizes, chosen, pace, size) for kind in kinds]))
+    results = [measure(kind, sizes, chosen, pace, size) for kind in kinds]
+    click.echo(report.text(results))
+    if page is not None:
+        page.write_text(report.page(results))
 
 
 def measure(

@@ -1,11 +1,25 @@
 """The bench's figures as a table, each beside its budget."""
 
+import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.bench.measuring import Cost, Multiple
 from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, OPERATIONS, PAGE, Budget, Yardstick
 from tests.bench.scenes import SYNC_BUDGET, Offboarding, Sync
+
+INTRODUCTION = """# Performance
+
+<!-- Written by `make bench ARGS="--write docs/reference/performance.md"`. -->
+
+What a request costs, measured in one run on {machine}: processor time of the server and the
+database, as a multiple of a *null read* (the same server, one SELECT by primary key, a JSON
+answer) or a *null write* (one INSERT and its commit). Everything that a real request passes is in
+the path: authentication, rate limit, dialects, conditions, seats, audit, outbox. The budget is
+what we aim at; above the floor the design would be wrong. *Growth* compares the largest directory
+with the smallest.
+"""
 
 FURTHER = "each further member in one PATCH"
 PLACES = {"sqlite": 0, "postgresql": 1}
@@ -65,6 +79,12 @@ def verdict(budget: Budget | None, place: int, value: float) -> str:
 def text(results: Sequence[Results]) -> str:
     """Return everything as Markdown; CPU and wall time are multiples of the yardstick."""
     return "\n".join(line for each in results for line in _section(each))
+
+
+def page(results: Sequence[Results]) -> str:
+    """Return the reference page of a run, with what its figures mean."""
+    machine = f"{os.cpu_count()} processors, Python {platform.python_version()}"
+    return f"{INTRODUCTION.format(machine=machine)}{text(results)}\n"
 
 
 def _section(results: Results) -> Iterator[str]:
