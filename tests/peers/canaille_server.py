@@ -19,7 +19,12 @@ config = {
     "SERVER_NAME": f"127.0.0.1:{said['port']}",
     "PREFERRED_URL_SCHEME": "http",
     "CANAILLE": {"DATABASE": "memory", "TIMEZONE": "UTC", "ENABLE_INTRUDER_LOCKOUT": False},
-    "CANAILLE_OIDC": {"ACTIVE_JWKS": said["keys"], "REQUIRE_NONCE": True},
+    # It draws the key and its name apart: of two active keys one would sign under the other's name.
+    "CANAILLE_OIDC": {
+        "ACTIVE_JWKS": said["keys"][:1],
+        "INACTIVE_JWKS": said["keys"][1:],
+        "REQUIRE_NONCE": True,
+    },
 }
 
 

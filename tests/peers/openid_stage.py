@@ -57,6 +57,16 @@ class OpenIDStage(Stage):
             "keys": [{**public_key(row.certificate).as_dict(), "kid": str(row.id)} for row in rows]
         }
 
+    @property
+    def logout_url(self) -> str:
+        """Where our own logout begins."""
+        return self.login_url.removesuffix("login") + "logout"
+
+    def link(self, subject: str) -> None:
+        """Let an account of the peer's be a member's, as an earlier sign-in would have done."""
+        said = self.lodge.says(subject, f"{subject}@acme.test", email_verified=True)
+        self.lodge.sign_in_with(said)
+
     def discover(self, **settings: Any) -> None:
         """Take what the peer publishes into the connection."""
         said = requests.get(f"{self.issuer}{WELL_KNOWN}", timeout=PATIENCE).json()
@@ -84,6 +94,7 @@ def openid_staged(database: str) -> Iterator[OpenIDStage]:
             "scopes": ["openid", "profile", "email", "groups"],
             "attributes": {"email": "email", "display_name": "name", "groups": "groups"},
             "jit": True,
+            "subject_claim": None,
             **dict.fromkeys(ENDPOINTS, f"http://{peer}/not-yet"),
         }
         made = connected(work, home, "oidc", wish)
