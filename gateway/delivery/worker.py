@@ -2,12 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,7 @@ from gateway.services import (
     letters,
     outbox,
     own_signin,
+    page_ends,
     request_log,
     sealing,
     shipping,
@@ -34,7 +36,7 @@ from gateway.services import (
 from gateway.services.outbox import Message
 from gateway.storage import person_work
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import Work
+from gateway.storage.unit_of_work import UnitOfWork, Work
 
 TICK = timedelta(milliseconds=500)
 """How often the worker looks: the audit is sealed well within a second of its commit."""
@@ -62,12 +64,7 @@ class Worker:
     work: Work
     mailer: Mailer | None
     stopping: threading.Event = field(default_factory=threading.Event)
-    _looked_for_ends: datetime | None = None
-    _looked_for_tokens: datetime | None = None
-    _looked_for_certificates: datetime | None = None
-    _looked_for_subscriptions: datetime | None = None
-    _purged: datetime | None = None
-    _kept_up: datetime | None = None
+    _seen_to: dict[str, datetime] = field(default_factory=dict)
 
     def run(self) -> None:
         """Work until told to stop; a mail being sent is finished, what is only claimed returned.
@@ -151,32 +148,27 @@ class Worker:
 
     def keep_up(self) -> bool:
         """Forget what is over of sign-in."""
-        now, since = self.work.clock(), self._kept_up
-        if since is not None and abs(now - since) < UPKEEP_EVERY:
+        now = self._time_for("upkeep", UPKEEP_EVERY)
+        if now is None:
             return False
         person_work.run(self.work, sign_in_upkeep.forget)
         with self.work.platform() as connection:
             waiting = sign_in_upkeep.organisations(connection)
         for organisation_id in waiting:
-            self.work.run(organisation_id, SYSTEM, sign_in_upkeep.settle, Context(cause="time"))
-        self._kept_up = now
+            self._in_time(organisation_id, sign_in_upkeep.settle)
+        self._seen_to["upkeep"] = now
         return False
 
     def record_ends(self) -> bool:
         """Recompute the access that time alone has ended since the last look."""
-        now, since = self.work.clock(), self._looked_for_ends
-        if since is not None and abs(now - since) < EXPIRY_EVERY:
+        since, now = self._seen_to.get("ends"), self._time_for("ends", EXPIRY_EVERY)
+        if now is None:
             return False
         with self.work.platform() as connection:
             overdue = expiry.overdue(connection, now, since)
         for organisation_id, members in overdue.items():
-            self.work.run(
-                organisation_id,
-                SYSTEM,
-                partial(expiry.settle, member_ids=members),
-                Context(cause="time"),
-            )
-        self._looked_for_ends = now
+            self._in_time(organisation_id, partial(expiry.settle, member_ids=members))
+        self._seen_to["ends"] = now
         return False
 
     def expire_invitations(self) -> bool:
@@ -184,7 +176,7 @@ class Worker:
         with self.work.platform() as connection:
             organisations = invited.overdue(connection, self.work.clock())
         for organisation_id in organisations:
-            self.work.run(organisation_id, SYSTEM, expiry.end_invitations, Context(cause="time"))
+            self._in_time(organisation_id, expiry.end_invitations)
         return False
 
     def settle_subscriptions(self) -> bool:
@@ -192,55 +184,67 @@ class Worker:
         with self.work.platform() as connection:
             organisations = subscriptions.due(connection, self.work.clock())
         for organisation_id in sorted(organisations):
-            self.work.run(organisation_id, SYSTEM, subscriptions.settle, Context(cause="time"))
+            self._in_time(organisation_id, subscriptions.settle)
         return False
 
     def warn_of_subscriptions(self) -> bool:
         """Tell of seats and periods that run out."""
-        now, since = self.work.clock(), self._looked_for_subscriptions
-        if since is not None and abs(now - since) < WARNINGS_EVERY:
+        now = self._time_for("subscriptions", WARNINGS_EVERY)
+        if now is None:
             return False
         with self.work.platform() as connection:
             organisations = subscriptions.to_warn(connection, now)
         for organisation_id in organisations:
-            self.work.run(organisation_id, SYSTEM, subscriptions.warn, Context(cause="time"))
-        self._looked_for_subscriptions = now
+            self._in_time(organisation_id, subscriptions.warn)
+        self._seen_to["subscriptions"] = now
         return False
 
     def warn(self) -> bool:
         """Tell of tokens that end soon."""
-        now, since = self.work.clock(), self._looked_for_tokens
-        if since is not None and abs(now - since) < WARNINGS_EVERY:
-            return False
-        with self.work.platform() as connection:
-            due = token_warnings.due(connection, now)
-        for organisation_id, tokens in due.items():
-            verb = partial(token_warnings.warn, token_ids=tokens)
-            self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
-        self._looked_for_tokens = now
-        return False
+        return self._warn_of("tokens", token_warnings.due, token_warnings.warn)
 
     def warn_of_certificates(self) -> bool:
         """Tell of identity providers' certificates that end soon."""
-        now, since = self.work.clock(), self._looked_for_certificates
-        if since is not None and abs(now - since) < WARNINGS_EVERY:
-            return False
-        with self.work.platform() as connection:
-            due = certificate_warnings.due(connection, now)
-        for organisation_id, ending in due.items():
-            verb = partial(certificate_warnings.warn, certificate_ids=ending)
-            self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
-        self._looked_for_certificates = now
-        return False
+        return self._warn_of("certificates", certificate_warnings.due, certificate_warnings.warn)
 
     def purge(self) -> bool:
-        """Drop what is kept long enough: requests, answers to retries, deliveries that ended."""
-        now = self.work.clock()
-        if self._purged is None or abs(now - self._purged) >= PURGE_EVERY:
-            request_log.purge(self.work)
-            self.work.run_platform(idempotency.purge)
-            self.work.run_platform(shipping.purge)
-            self._purged = now
+        """Drop what is kept long enough: requests, answers to retries, deliveries, page ends."""
+        now = self._time_for("purge", PURGE_EVERY)
+        if now is None:
+            return False
+        request_log.purge(self.work)
+        self.work.run_platform(idempotency.purge)
+        self.work.run_platform(shipping.purge)
+        self.work.run_platform(page_ends.forget)
+        self._seen_to["purge"] = now
+        return False
+
+    def _time_for(self, task: str, every: timedelta) -> datetime | None:
+        """Return the present instant if the task is due; a clock that was moved counts as time.
+
+        Whoever has seen to it says so: what failed is due again at once.
+        """
+        now, since = self.work.clock(), self._seen_to.get(task)
+        return now if since is None or abs(now - since) >= every else None
+
+    def _in_time(self, organisation_id: UUID, verb: Callable[[UnitOfWork], object]) -> None:
+        """Run a verb that nobody but time causes."""
+        self.work.run(organisation_id, SYSTEM, verb, Context(cause="time"))
+
+    def _warn_of(
+        self,
+        task: str,
+        due: Callable[[Connection, datetime], Mapping[UUID, Sequence[UUID]]],
+        warn: Callable[[UnitOfWork, Sequence[UUID]], None],
+    ) -> bool:
+        now = self._time_for(task, WARNINGS_EVERY)
+        if now is None:
+            return False
+        with self.work.platform() as connection:
+            ending = due(connection, now)
+        for organisation_id, ids in ending.items():
+            self._in_time(organisation_id, lambda uow, ids=ids: warn(uow, ids))  # type: ignore[misc]
+        self._seen_to[task] = now
         return False
 
     def _send(self, mailer: Mailer, message: Message) -> None:

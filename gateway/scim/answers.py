@@ -130,13 +130,14 @@ class Turn:
             kinds, asked.get("attributes"), asked.get("excludedattributes")
         )
         query, sealed = self._query(kinds, asked, projection)
-        if not query.by_cursor and 1 < query.start <= FARTHEST:
-            position = self.ends.before(self._walk(sealed), query.start)
-            query = replace(query, position=position)
+        goes_on = not query.by_cursor and 1 < query.start <= FARTHEST
+        walk = self._walk(sealed) if goes_on else None
+        if walk is not None:
+            query = replace(query, position=self.ends.before(walk, query.start))
         with self.work.read(self.connection.organisation_id) as uow:
             page = find_page(uow, self.connection, query)
         if not query.by_cursor and page.next is not None:
-            self.ends.keep(self._walk(sealed), query.start + query.count, page.next)
+            self.ends.keep(walk or self._walk(sealed), query.start + query.count, page.next)
         texts = [self._text(stored, projection) for stored in page.rows]
         return Answer(200, listing(texts, page.total, **self._paging(page, query, sealed)))
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, func, literal, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import Insert
 
 from gateway.storage import tables as t
 from gateway.storage.prepared import fetch
@@ -72,7 +73,17 @@ class PageEnds:
         now = self.work.clock()
         if self._is_shared:
             with self.work.platform() as connection:
-                _write(connection, walk, start, end, now)
+                connection.execute(
+                    _KEEP,
+                    {
+                        "organisation_id": walk.organisation_id,
+                        "connection_id": walk.connection_id,
+                        "query": walk.query,
+                        "start": start,
+                        "position": end,
+                        "kept_at": now,
+                    },
+                )
             return
         with self._lock:
             self._kept[walk, start] = (now, end)
@@ -90,30 +101,22 @@ def forget(connection: Connection, now: datetime) -> None:
     connection.execute(delete(t.page_ends).where(t.page_ends.c.kept_at <= now - LIFE))
 
 
-def _write(connection: Connection, walk: Walk, start: int, end: End, now: datetime) -> None:
+def _kept() -> Insert:
     """One statement, committed without waiting for the disk: a crash may forget it."""
     e = t.page_ends.c
+    names = ("organisation_id", "connection_id", "query", "start", "position", "kept_at")
     at_ease = select(func.set_config("synchronous_commit", "off", literal(value=True)).label("x"))
-    values = {
-        "organisation_id": walk.organisation_id,
-        "connection_id": walk.connection_id,
-        "query": walk.query,
-        "start": start,
-        "position": end,
-        "kept_at": now,
-    }
-    row = select(*(literal(value, e[name].type) for name, value in values.items()))
+    row = select(*(bindparam(name, type_=e[name].type) for name in names))
     statement = postgresql.insert(t.page_ends).from_select(
-        list(values), row.select_from(at_ease.subquery())
+        names, row.select_from(at_ease.subquery())
     )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["organisation_id", "connection_id", "query", "start"],
-            set_={"position": statement.excluded.position, "kept_at": statement.excluded.kept_at},
-        )
+    return statement.on_conflict_do_update(
+        index_elements=list(names[:4]),
+        set_={"position": statement.excluded.position, "kept_at": statement.excluded.kept_at},
     )
 
 
+_KEEP = _kept()
 _FIND = select(t.page_ends.c.position).where(
     t.page_ends.c.organisation_id == bindparam("organisation"),
     t.page_ends.c.connection_id == bindparam("connection"),
