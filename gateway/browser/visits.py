@@ -4,6 +4,7 @@ The protocol rooms share how a request is received and how it is refused: by one
 stable code, whatever went wrong with what the browser brought.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,22 +18,23 @@ from gateway.browser import pages
 from gateway.browser.cookies import Cookies
 from gateway.domain.errors import GatewayError, SignInFailed
 from gateway.domain.identity import Context
+from gateway.domain.sessions import SSOProof
 from gateway.domain.signin import Attempt, SSOConnection, Trace
 from gateway.logs import logger
-from gateway.services import sessions, signin, sso_connections
+from gateway.services import session_ends, sessions, signin, sso_connections
 from gateway.settings import Settings
 from gateway.storage import person_work
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from gateway.storage.vault import Vault
+from gateway.wsgi import REQUEST_ID
 
 T = TypeVar("T")
 SLUG_LIMIT = 100
-REQUEST_ID = "gateway.request_id"
 _log = logger("sign-on")
 
 
 @dataclass
-class Visit:
+class Visit(ABC):
     """A request, the connection that its address names, and what is known so far.
 
     `attempt` is set as soon as the request has shown that it belongs to one; a failure ends it.
@@ -87,6 +89,32 @@ class Visit:
             )
         )
 
+    def begin(
+        self, *, test: str | None = None, return_to: str | None = None, again: bool = False
+    ) -> Response:
+        """Begin a sign-in and send the browser to the provider; `again` has it ask for proof.
+
+        :raises SignInFailed: nobody signs in through the connection now.
+        """
+        attempt = self.open_attempt(test=test, return_to=return_to, again=again)
+        return self.remembering(attempt, self.sent_to_provider(attempt))
+
+    @abstractmethod
+    def sent_to_provider(self, attempt: Attempt) -> Response:
+        """Return what takes the browser to the provider, with the protocol's own request."""
+
+    def end_session(self) -> SSOProof | None:
+        """End this browser's session; return what the provider had proved of it, if anything."""
+        with person_work.read(self.work, self.context) as here:
+            session = sessions.find(here, self.session_token)
+            proof = sessions.sso_proof(here, self.session_token, self.connection.id)
+        if session is not None:
+            session_id = session.id
+            person_work.run(
+                self.work, lambda here: session_ends.sign_out(here, session_id), self.context
+            )
+        return proof
+
     def remembering(self, attempt: Attempt, response: Response) -> Response:
         """Let the browser keep the attempt's secret; it comes back with a post across sites."""
         name = self.cookies.attempt(attempt.handle)
@@ -140,6 +168,20 @@ class Reception:
         now = self.work.clock()
         return kind(
             self.work, self.settings, self.cookies, connection, request, context, now, Trace()
+        )
+
+    def begin(self, slug: str, kind: type[V]) -> Response:
+        """Begin a sign-in, and send the browser to the identity provider.
+
+        `return_to` is a path of ours, `test` the secret of a test, `again` asks for fresh proof.
+        """
+        asked = request.args
+        return self.guarded(
+            slug,
+            kind,
+            lambda visit: visit.begin(
+                test=asked.get("test"), return_to=asked.get("return_to"), again="again" in asked
+            ),
         )
 
     def guarded(self, slug: str, kind: type[V], answer: Callable[[V], Response]) -> Response:

@@ -3,14 +3,14 @@
 import json
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from gateway.browser.cookies import Cookies
 from gateway.browser.visits import Reception
 from gateway.net.http import HTTPClient
 from gateway.oidc import exchange
 from gateway.oidc.keys import Keys
-from gateway.oidc.leaving import BackChannel, Leaving
+from gateway.oidc.leaving import BackChannel, Leaving, Message
 from gateway.oidc.signing_in import SigningIn
 from gateway.oidc.visits import Visit
 from gateway.services import sso_connections
@@ -46,20 +46,8 @@ class Desk:
     keys: Keys
 
     def login(self, slug: str) -> Response:
-        """Begin a sign-in, and send the browser to the identity provider.
-
-        `return_to` is a path of ours, `test` the secret of a test, `again` asks for fresh proof.
-        """
-        asked = request.args
-        return self.reception.guarded(
-            slug,
-            Visit,
-            lambda visit: visit.begin(
-                test=asked.get("test"),
-                return_to=asked.get("return_to"),
-                again="again" in asked,
-            ),
-        )
+        """Begin a sign-in; see `Reception.begin`."""
+        return self.reception.begin(slug, Visit)
 
     def callback(self, slug: str) -> Response:
         """Take the identity provider's answer."""
@@ -73,8 +61,9 @@ class Desk:
 
     def backchannel_logout(self, slug: str) -> Response:
         """Take a logout token of the identity provider."""
-        visit = self.reception.received(slug, Visit)
-        return BackChannel(visit, self.keys).answer()
+        return self.reception.guarded(
+            slug, Message, lambda visit: BackChannel(visit, self.keys).answer()
+        )
 
     def jwks(self, slug: str) -> Response:
         """Answer with our public keys, by which a provider knows us (`private_key_jwt`)."""

@@ -7,55 +7,47 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response
-from werkzeug.exceptions import ClientDisconnected
 
 from gateway.browser import csrf, pages
 from gateway.domain.errors import SignInFailed
 from gateway.domain.judging import Unacceptable, step
-from gateway.logs import logger
 from gateway.oidc import claims as said_by
 from gateway.oidc import tokens
 from gateway.oidc.keys import Keys
 from gateway.oidc.tokens import Claims
 from gateway.oidc.visits import Visit
-from gateway.services import replay, session_ends, sessions, signin
-from gateway.storage import person_work
+from gateway.services import replay, session_ends
 from gateway.storage.unit_of_work import UnitOfWork
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_TYPES = frozenset({None, "jwt", "logout+jwt"})
 SIGNED_OUT = "/login"
 LARGEST_FORM = 80 * 1024
-_log = logger("oidc")
+
+
+class Message(Visit):
+    """What a provider sends by itself: no browser waits, and no page is answered."""
+
+    def failed(self, code: str) -> Response:  # noqa: ARG002 - admins see it, the sender does not
+        """Return the one answer to every failure."""
+        return _said(400, {"error": "invalid_request"})
 
 
 @dataclass(frozen=True)
 class BackChannel:
     """A provider's logout token (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
 
-    visit: Visit
+    visit: Message
     keys: Keys
 
     def answer(self) -> Response:
-        """End the sessions that a token names; 200 when they have ended, or there were none."""
-        visit = self.visit
-        try:
-            claims = self._judged()
-            visit.run(lambda uow: self._end(uow, claims))
-        except SignInFailed as refused:
-            return self._refused(refused.reason)
-        except ClientDisconnected:
-            raise
-        except Exception as bug:
-            # What makes us stumble is answered like anything that we understood and refused.
-            _log.error("unexpected", connection=str(visit.connection.id), exc_info=bug)
-            return self._refused("malformed")
-        return _said(200, {})
+        """End the sessions that a token names; 200 when they have ended, or there were none.
 
-    def _refused(self, code: str) -> Response:
-        visit = self.visit
-        visit.run(lambda uow: signin.fail(uow, visit.connection.id, None, code, visit.trace))
-        return _said(400, {"error": "invalid_request"})
+        :raises SignInFailed: any check failed; no session has ended.
+        """
+        claims = self._judged()
+        self.visit.run(lambda uow: self._end(uow, claims))
+        return _said(200, {})
 
     def _judged(self) -> Claims:
         visit = self.visit
@@ -137,14 +129,7 @@ class Leaving:
         visit = self.visit
         if not csrf.is_ours(visit.request, visit.settings.origin):
             raise SignInFailed("attempt_elsewhere")
-        with person_work.read(visit.work, visit.context) as here:
-            session = sessions.find(here, visit.session_token)
-            proof = sessions.sso_proof(here, visit.session_token, visit.connection.id)
-        if session is not None:
-            session_id = session.id
-            person_work.run(
-                visit.work, lambda here: session_ends.sign_out(here, session_id), visit.context
-            )
+        proof = visit.end_session()
         response = pages.redirect(self._way() if proof is not None else SIGNED_OUT)
         visit.cookies.drop(response, visit.cookies.session)
         return response

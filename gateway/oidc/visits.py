@@ -23,17 +23,7 @@ class Visit(visits.Visit):
         """Our addresses of the connection, from the settings."""
         return OIDCAddresses.of(self.settings.origin, self.connection.slug)
 
-    def begin(
-        self, *, test: str | None = None, return_to: str | None = None, again: bool = False
-    ) -> Response:
-        """Begin a sign-in and send the browser to the provider; `again` has it ask for proof.
-
-        :raises SignInFailed: nobody signs in through the connection now.
-        """
-        attempt = self.open_attempt(test=test, return_to=return_to, again=again)
-        return self.remembering(attempt, pages.redirect(self._way(attempt)))
-
-    def _way(self, attempt: Attempt) -> str:
+    def sent_to_provider(self, attempt: Attempt) -> Response:
         """Return the authorization request (Core §3.1.2.1, RFC 7636)."""
         connection = self.connection
         digest = hashlib.sha256(attempt.code_verifier.encode()).digest()
@@ -52,4 +42,4 @@ class Visit(visits.Visit):
         elif connection.max_age is not None:
             asked["max_age"] = str(connection.max_age)
         joint = "&" if "?" in connection.authorization_endpoint else "?"
-        return f"{connection.authorization_endpoint}{joint}{urlencode(asked)}"
+        return pages.redirect(f"{connection.authorization_endpoint}{joint}{urlencode(asked)}")

@@ -5,7 +5,7 @@ Whatever goes wrong with a message, the browser gets the same answer with a stab
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from gateway.browser.cookies import Cookies
 from gateway.browser.visits import Reception
@@ -51,20 +51,8 @@ class Desk:
         return response
 
     def login(self, slug: str) -> Response:
-        """Begin a sign-in, and send the browser to the identity provider.
-
-        `return_to` is a path of ours, `test` the secret of a test, `again` asks for fresh proof.
-        """
-        asked = request.args
-        return self.reception.guarded(
-            slug,
-            Visit,
-            lambda visit: visit.begin(
-                test=asked.get("test"),
-                return_to=asked.get("return_to"),
-                again="again" in asked,
-            ),
-        )
+        """Begin a sign-in; see `Reception.begin`."""
+        return self.reception.begin(slug, Visit)
 
     def acs(self, slug: str) -> Response:
         """Take the identity provider's answer."""

@@ -12,8 +12,7 @@ from gateway.saml import reading
 from gateway.saml.bindings import Fields
 from gateway.saml.logout import Desk, LogoutRequest
 from gateway.saml.visits import Visit
-from gateway.services import attempts, replay, session_ends, sessions
-from gateway.storage import person_work
+from gateway.services import attempts, replay, session_ends
 from gateway.storage.unit_of_work import UnitOfWork
 
 SIGNED_OUT = "/login"
@@ -66,14 +65,7 @@ class Leaving:
         visit = self.visit
         if not reading.is_own(visit.request, visit.settings.origin):
             raise SignInFailed("attempt_elsewhere")
-        with person_work.read(visit.work, visit.context) as here:
-            session = sessions.find(here, visit.session_token)
-            proof = sessions.sso_proof(here, visit.session_token, visit.connection.id)
-        if session is not None:
-            session_id = session.id
-            person_work.run(
-                visit.work, lambda here: session_ends.sign_out(here, session_id), visit.context
-            )
+        proof = visit.end_session()
         response = pages.redirect(SIGNED_OUT)
         if proof is not None and visit.connection.slo_url is not None:
             attempt = visit.run(
