@@ -28,7 +28,6 @@ from gateway.delivery.courier import Courier
 from gateway.delivery.errands import Errand, Errands
 from gateway.domain.errors import NotFound
 from gateway.logs import logger
-from gateway.net.addresses import Allowed
 from gateway.net.dns import Resolver
 from gateway.net.domain_proofs import look_again
 from gateway.net.http import HTTPClient
@@ -43,12 +42,9 @@ from gateway.storage import schema
 from gateway.storage.engine import open_engines
 from gateway.storage.unit_of_work import Work
 from gateway.storage.vault import Vault
-from gateway.wsgi import Door
+from gateway.wsgi import REQUEST_ID, Door
 
 Clock = Callable[[], datetime]
-REQUEST_ID = "gateway.request_id"
-"""Key of the WSGI environment that holds the id of the request."""
-
 ERRANDS_EVERY = timedelta(minutes=5)
 """How often it is looked whether anything of others is due."""
 
@@ -95,13 +91,12 @@ def build_work(settings: Settings, clock: Clock = utc_now) -> Work:
 
 def build_courier(work: Work, settings: Settings) -> Courier:
     """Return what carries events to their receivers."""
-    return Courier(work, HTTPClient(Allowed.of(settings.outbound_allow)))
+    return Courier(work, HTTPClient.of(settings))
 
 
 def build_errands(work: Work, settings: Settings) -> Errands:
     """Return what the worker asks of others: proofs of domains, and providers' metadata."""
-    resolver = Resolver(settings.name_servers, settings.dns_port)
-    client = HTTPClient(Allowed.of(settings.outbound_allow))
+    resolver, client = Resolver.of(settings), HTTPClient.of(settings)
     return Errands(
         work,
         (
@@ -148,8 +143,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(api.blueprint(work, settings, app.uses))
     app.register_blueprint(saml_blueprint(work, settings))
-    client = HTTPClient(Allowed.of(settings.outbound_allow))
-    app.register_blueprint(oidc_blueprint(work, settings, client))
+    app.register_blueprint(oidc_blueprint(work, settings, HTTPClient.of(settings)))
     app.register_blueprint(console.blueprint(work, settings))
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(metrics.blueprint(work, settings))

@@ -13,6 +13,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
 Environ = dict[str, Any]
+REQUEST_ID = "gateway.request_id"
+"""Key of the environment that holds the id of the request."""
 
 
 class Application(Protocol):

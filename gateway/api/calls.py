@@ -35,9 +35,7 @@ from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork, Work
-
-REQUEST_ID = "gateway.request_id"
-"""Where the composition root leaves the request's id."""
+from gateway.wsgi import REQUEST_ID
 
 PROPER_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 """What an Idempotency-Key may be."""

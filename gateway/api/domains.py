@@ -75,8 +75,7 @@ def _looked(call: Call, _body: None, ids: Mapping[str, UUID]) -> Sighting | None
     """Ask the DNS with nothing open; an operator's word needs no proof."""
     if call.principal.is_operator:
         return None
-    settings = call.settings
-    resolver = Resolver(settings.name_servers, settings.dns_port)
+    resolver = Resolver.of(call.settings)
     return domain_proofs.look_for(call.work, resolver, ids["organisation"], ids["domain"])
 
 

@@ -20,7 +20,6 @@ from gateway.api.sign_on import (
     wished,
 )
 from gateway.domain.signin import OIDCAddresses
-from gateway.net.addresses import Allowed
 from gateway.net.http import HTTPClient
 from gateway.oidc import discovery
 from gateway.services import sso_setup, sso_views
@@ -98,7 +97,7 @@ def _described(call: Call, body: OIDCChange, _ids: Mapping[str, UUID]) -> dict[s
     """Ask the issuer for its description, unless the body says where everything is."""
     if body.issuer is None or body.model_fields_set & set(discovery.NEEDED):
         return None
-    return discovery.discovered(_client(call), body.issuer, body.tenant)
+    return discovery.discovered(HTTPClient.of(call.settings), body.issuer, body.tenant)
 
 
 @routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT, prepare=_described)
@@ -153,7 +152,9 @@ def change(
 def _described_again(call: Call, _body: None, ids: Mapping[str, UUID]) -> dict[str, Any]:
     with call.work.read(ids["organisation"]) as uow:
         row = sso_views.load(uow, ids["oidc_connection"], PROTOCOL)
-    return discovery.discovered(_client(call), row.issuer, row.settings.get("tenant"))
+    return discovery.discovered(
+        HTTPClient.of(call.settings), row.issuer, row.settings.get("tenant")
+    )
 
 
 @routes.endpoint(f"POST {ONE}:refresh", MANAGE, errors=UNFIT, prepare=_described_again)
@@ -168,7 +169,3 @@ def refresh(
 
 
 declare_life(routes, PROTOCOL, read)
-
-
-def _client(call: Call) -> HTTPClient:
-    return HTTPClient(Allowed.of(call.settings.outbound_allow))

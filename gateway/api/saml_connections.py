@@ -22,7 +22,6 @@ from gateway.api.sign_on import (
 )
 from gateway.domain import errors
 from gateway.domain.signin import SAMLAddresses
-from gateway.net.addresses import Allowed
 from gateway.net.http import HTTPClient
 from gateway.saml import idp_metadata, refreshing
 from gateway.services import certificates, metadata_refresh, sso_setup, sso_views
@@ -110,7 +109,7 @@ def _fetched(call: Call, body: SAMLChange, _ids: Mapping[str, UUID]) -> bytes | 
     """Fetch the metadata that the body names, unless it brings the document itself."""
     if body.metadata_url is None or body.metadata is not None:
         return None
-    return refreshing.fetch(_client(call), body.metadata_url)
+    return refreshing.fetch(HTTPClient.of(call.settings), body.metadata_url)
 
 
 @routes.endpoint(f"POST {ALL}", MANAGE, status=201, tagged=True, errors=UNFIT, prepare=_fetched)
@@ -174,7 +173,7 @@ def _fetched_again(call: Call, _body: None, ids: Mapping[str, UUID]) -> bytes:
         address = sso_views.load(uow, ids["saml_connection"], PROTOCOL).metadata_url
     if address is None:
         raise errors.InvalidRequest("The connection has no metadata_url.", field="metadata_url")
-    return refreshing.fetch(_client(call), address)
+    return refreshing.fetch(HTTPClient.of(call.settings), address)
 
 
 @routes.endpoint(f"POST {ONE}:refresh", MANAGE, errors=UNFIT, prepare=_fetched_again)
@@ -209,10 +208,6 @@ def retire_certificate(uow: UnitOfWork, saml_connection: UUID, certificate: UUID
 
 
 declare_life(routes, PROTOCOL, read)
-
-
-def _client(call: Call) -> HTTPClient:
-    return HTTPClient(Allowed.of(call.settings.outbound_allow))
 
 
 def _found(uow: UnitOfWork, body: SAMLChange, fetched: bytes | None) -> dict[str, Any]:

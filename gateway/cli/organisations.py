@@ -126,7 +126,7 @@ def verify_domain(
         )
     else:
         domain_id = work.run(organisation_id, operator(), lambda uow: domains.claim(uow, name))
-        resolver = Resolver(settings.name_servers, settings.dns_port)
+        resolver = Resolver.of(settings)
         seen = domain_proofs.look_for(work, resolver, organisation_id, domain_id)
         work.run(organisation_id, operator(), lambda uow: domains.verify(uow, domain_id, seen))
     document = {"id": domain_id, "name": domains.normalise(name), "state": "verified"}

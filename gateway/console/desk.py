@@ -25,9 +25,9 @@ from gateway.settings import Settings
 from gateway.storage import person_work
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import Work
+from gateway.wsgi import REQUEST_ID
 
 T = TypeVar("T")
-REQUEST_ID = "gateway.request_id"
 LONGEST_FORM = 20_000
 _log = logger("console")
 

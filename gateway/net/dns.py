@@ -7,6 +7,8 @@ import dns.exception
 import dns.resolver
 from dns.rdatatype import RdataType
 
+from gateway.settings import Settings
+
 DEADLINE = 5.0
 """Seconds that a question may take, whatever number of servers is asked."""
 
@@ -24,6 +26,11 @@ class Resolver:
     servers: Sequence[str] = ()
     port: int = 53
     deadline: float = DEADLINE
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Resolver":
+        """Return the resolver that an installation's settings name."""
+        return cls(settings.name_servers, settings.dns_port)
 
     def txt(self, name: str) -> list[str]:
         """Return the TXT records of a name, each as one text; none where there are none.

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import certifi
 
 from gateway.net.addresses import Address, Allowed, is_public
+from gateway.settings import Settings
 
 LARGEST = 1024 * 1024
 """Bytes of a body that is read; a longer one is refused."""
@@ -61,6 +62,11 @@ class HTTPClient:
     allowed: Allowed = field(default_factory=Allowed)
     deadline: float = DEADLINE
     largest: int = LARGEST
+
+    @classmethod
+    def of(cls, settings: Settings) -> "HTTPClient":
+        """Return the client that an installation's settings allow."""
+        return cls(Allowed.of(settings.outbound_allow))
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return what is at a URL.
@@ -179,9 +185,11 @@ _TRUST = _trust()
 
 
 def require_sound(url: str) -> None:
-    """Refuse a URL that would never be fetched, before anybody keeps it.
+    """Refuse a URL whose form alone keeps it from being fetched, before anybody keeps it.
 
-    :raises Unreachable: the form, or an address literal that is not public.
+    Where its name leads is looked at each time that it is fetched.
+
+    :raises Unreachable: it is no http or https URL, or names a user or a fragment.
     """
     _parsed(url)
 

@@ -29,7 +29,7 @@ from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
-from gateway.wsgi import respond
+from gateway.wsgi import REQUEST_ID, respond
 
 PREFIX = "/scim/v2"
 MEDIA_TYPE = "application/scim+json"
@@ -42,7 +42,6 @@ WITH_BODY = frozenset(
         Operation.bulk,
     }
 )
-REQUEST_ID = "gateway.request_id"
 _log = logger("scim")
 
 
