@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID
 
+from gateway.domain import transitions
 from gateway.domain.errors import (
     ChatbotsRequired,
     GatewayError,
@@ -83,13 +84,9 @@ def state_at(state: InvitationState, expires_at: datetime, now: datetime) -> Inv
 
 def require_transition(present: InvitationState, wanted: InvitationState) -> None:
     """Refuse a move that the table does not list."""
-    if wanted not in TRANSITIONS[present]:
-        raise InvalidTransition(
-            f"An invitation that is {present} cannot become {wanted}.",
-            levers=("Invite the person afresh.",),
-            present=str(present),
-            wanted=str(wanted),
-        )
+    transitions.require(
+        TRANSITIONS, "An invitation", present, wanted, levers=("Invite the person afresh.",)
+    )
 
 
 def require_pending(present: InvitationState) -> None:

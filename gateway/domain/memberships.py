@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from gateway.domain.errors import InvalidTransition
+from gateway.domain import transitions
 
 
 class MemberState(StrEnum):
@@ -36,12 +36,7 @@ TRANSITIONS: Mapping[MemberState, frozenset[MemberState]] = {
 
 def require_transition(present: MemberState, wanted: MemberState) -> None:
     """Refuse a move that the table does not list."""
-    if wanted not in TRANSITIONS[present]:
-        raise InvalidTransition(
-            f"A membership that is {present} cannot become {wanted}.",
-            present=present.value,
-            wanted=wanted.value,
-        )
+    transitions.require(TRANSITIONS, "A membership", present, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from gateway.domain.errors import InvalidTransition
+from gateway.domain import transitions
 
 
 class SSOState(StrEnum):
@@ -28,9 +28,4 @@ TRANSITIONS: Mapping[SSOState, frozenset[SSOState]] = {
 
 def require_transition(present: SSOState, wanted: SSOState) -> None:
     """Refuse a move that the table does not list."""
-    if wanted not in TRANSITIONS[present]:
-        raise InvalidTransition(
-            f"A connection that is {present} cannot become {wanted}.",
-            present=present.value,
-            wanted=wanted.value,
-        )
+    transitions.require(TRANSITIONS, "A connection", present, wanted)

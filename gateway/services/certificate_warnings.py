@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, or_, select
 
+from gateway.domain import warnings
 from gateway.domain.events import Fact, Target
 from gateway.services import attention, notices
 from gateway.services.certificates import WARNINGS
@@ -45,8 +46,7 @@ def warn(uow: UnitOfWork, certificate_ids: Sequence[UUID]) -> None:
     """Tell administrators and the feed that these certificates end soon; each warning once."""
     for certificate_id in certificate_ids:
         row = uow.load(t.sso_certificates, certificate_id, noun="certificate")
-        left = row.not_after - uow.now
-        days = min((days for days in WARNINGS if left <= timedelta(days=days)), default=None)
+        days = warnings.reached(row.not_after, uow.now, WARNINGS)
         if days is None or row.state == "retired" or row.warned_days <= days:
             continue
         uow.update(t.sso_certificates, {"id": certificate_id}, warned_days=days)

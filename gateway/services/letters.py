@@ -6,9 +6,9 @@ Their links are secrets, so the text is dropped as soon as a letter has left or 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import Connection, select, update
 
-from gateway.services import messages, outbox
+from gateway.services import leases, messages, outbox
 from gateway.services.messages.writing import Fact, one_line
 from gateway.services.outbox import LEASE, PAUSES, Message
 from gateway.storage import tables as t
@@ -36,7 +36,7 @@ def send(here: PersonWork, type: str, to: str, *, link: str | None = None, **fac
 
 def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Message]:
     """Lease due letters to the caller, the oldest first, and count the attempt."""
-    wanted = select(L.c.id).where(_is_due(now)).order_by(L.c.due_at).limit(limit)
+    wanted = select(L.c.id).where(leases.is_due(L, now)).order_by(L.c.due_at).limit(limit)
     if connection.dialect.name == "postgresql":
         wanted = wanted.with_for_update(skip_locked=True)
     ids = connection.execute(wanted).scalars().all()
@@ -57,13 +57,15 @@ def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Me
 
 def is_due(connection: Connection, now: datetime) -> bool:
     """Whether there is anything to claim; takes no lock."""
-    return connection.execute(select(L.c.id).where(_is_due(now)).limit(1)).first() is not None
+    return (
+        connection.execute(select(L.c.id).where(leases.is_due(L, now)).limit(1)).first() is not None
+    )
 
 
 def finish(connection: Connection, now: datetime, message: Message) -> bool:
     """Mark a letter as sent; False if the lease had passed to another worker."""
-    return _settle(
-        connection, message, delivered_at=now, last_error=None, payload=outbox.kept(message)
+    return leases.settle(
+        connection, L, message, delivered_at=now, last_error=None, payload=outbox.kept(message)
     )
 
 
@@ -72,13 +74,14 @@ def retry(connection: Connection, now: datetime, message: Message, reason: str) 
     if outbox.is_last(message):
         return give_up(connection, now, message, f"{message.attempts} attempts: {reason}")
     due_at = now + PAUSES[message.attempts - 1]
-    return _settle(connection, message, due_at=due_at, last_error=one_line(reason))
+    return leases.settle(connection, L, message, due_at=due_at, last_error=one_line(reason))
 
 
 def give_up(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
     """Never try a letter again, and say why."""
-    return _settle(
+    return leases.settle(
         connection,
+        L,
         message,
         given_up_at=now,
         last_error=one_line(reason),
@@ -88,23 +91,4 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
 
 def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a letter that was claimed and not tried."""
-    return _settle(connection, message, attempts=message.attempts - 1)
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        L.c.delivered_at.is_(None),
-        L.c.given_up_at.is_(None),
-        L.c.due_at <= now,
-        or_(L.c.leased_until.is_(None), L.c.leased_until <= now),
-    )
-
-
-def _settle(connection: Connection, message: Message, **values: object) -> bool:
-    held = and_(
-        L.c.id == message.id,
-        L.c.leased_until == message.leased_until,
-        L.c.attempts == message.attempts,
-    )
-    statement = update(L).where(held).values(leased_until=None, **values)
-    return connection.execute(statement).rowcount == 1
+    return leases.settle(connection, L, message, attempts=message.attempts - 1)

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from gateway.domain.errors import BadEmail
 from gateway.domain.invitations import Delivery
-from gateway.services import messages, presets
+from gateway.services import leases, messages, presets
 from gateway.services.messages.writing import Fact, one_line, plain_name
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -117,7 +117,9 @@ def finish(connection: Connection, now: datetime, message: Message) -> bool:
         i = t.invitations
         mine = (i.c.organisation_id == message.organisation_id, i.c.mail_id == message.id)
         connection.execute(update(i).where(*mine).values(delivery=Delivery.SENT))
-    return _settle(connection, message, delivered_at=now, last_error=None, payload=kept(message))
+    return leases.settle(
+        connection, t.outbox, message, delivered_at=now, last_error=None, payload=kept(message)
+    )
 
 
 def retry(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
@@ -125,7 +127,7 @@ def retry(connection: Connection, now: datetime, message: Message, reason: str) 
     if is_last(message):
         return give_up(connection, now, message, f"{message.attempts} attempts: {reason}")
     due_at = now + PAUSES[message.attempts - 1]
-    return _settle(connection, message, due_at=due_at, last_error=one_line(reason))
+    return leases.settle(connection, t.outbox, message, due_at=due_at, last_error=one_line(reason))
 
 
 def is_last(message: Message) -> bool:
@@ -135,8 +137,9 @@ def is_last(message: Message) -> bool:
 
 def give_up(connection: Connection, now: datetime, message: Message, reason: str) -> bool:
     """Never try a message again, and say why."""
-    return _settle(
+    return leases.settle(
         connection,
+        t.outbox,
         message,
         given_up_at=now,
         last_error=one_line(reason),
@@ -146,7 +149,7 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
 
 def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a message that was claimed and not tried, as when a worker stops."""
-    return _settle(connection, message, attempts=message.attempts - 1)
+    return leases.settle(connection, t.outbox, message, attempts=message.attempts - 1)
 
 
 def _voice_of(uow: UnitOfWork) -> dict[str, str]:
@@ -160,28 +163,9 @@ def _voice_of(uow: UnitOfWork) -> dict[str, str]:
     }
 
 
-def _settle(connection: Connection, message: Message, **values: object) -> bool:
-    """Only the holder of the lease decides: a late worker changes nothing."""
-    rows = t.outbox.c
-    held = and_(
-        rows.organisation_id == message.organisation_id,
-        rows.id == message.id,
-        rows.leased_until == message.leased_until,
-        rows.attempts == message.attempts,
-    )
-    statement = update(t.outbox).where(held).values(leased_until=None, **values)
-    return connection.execute(statement).rowcount == 1
-
-
 _NOW = bindparam("now", type_=t.outbox.c.due_at.type)
 
-_IS_DUE = and_(
-    t.outbox.c.channel == "mail",
-    t.outbox.c.delivered_at.is_(None),
-    t.outbox.c.given_up_at.is_(None),
-    t.outbox.c.due_at <= _NOW,
-    or_(t.outbox.c.leased_until.is_(None), t.outbox.c.leased_until <= _NOW),
-)
+_IS_DUE = and_(t.outbox.c.channel == "mail", leases.is_due(t.outbox, _NOW))
 
 _ANY_DUE = select(t.outbox.c.id).where(_IS_DUE).limit(1)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy
 from sqlalchemy import Row, and_, bindparam, or_, select
 
+from gateway.domain import warnings
 from gateway.domain.connections import Connection
 from gateway.domain.errors import InvalidRequest, NotFound, TokenInvalid
 from gateway.domain.events import Fact, Target
@@ -69,7 +70,7 @@ def issue(
         scopes=sorted(scopes),
         created_at=uow.now,
         expires_at=expires_at,
-        warned_days=warning_at(expires_at, uow.now),
+        warned_days=warnings.reached(expires_at, uow.now, WARNED_AHEAD),
     )
     _record(
         uow, "scim_token.created", connection_id, issued.id, name, after={"scopes": sorted(scopes)}
@@ -183,14 +184,6 @@ def authenticate(
 
 def _authenticated(row: Record) -> Authenticated:
     return Authenticated(Connection.of(row), row.token_id, frozenset(row.scopes))
-
-
-def warning_at(expires_at: datetime | None, now: datetime) -> int | None:
-    """Return the nearest warning, in days, that the time left has reached; None: no warning yet."""
-    if expires_at is None:
-        return None
-    reached = [days for days in WARNED_AHEAD if expires_at - now <= timedelta(days=days)]
-    return min(reached, default=None)
 
 
 def _live(uow: UnitOfWork, connection_id: UUID) -> Sequence[Row[Any]]:

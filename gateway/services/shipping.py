@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from gateway.domain.webhooks import PATIENCE, REST, next_attempt
-from gateway.services import notices, webhooks
+from gateway.services import leases, notices, webhooks
 from gateway.services.feed import Event
 from gateway.services.outbox import one_line
 from gateway.storage import tables as t
@@ -96,7 +96,14 @@ def is_due(connection: Connection, now: datetime, but: Collection[UUID] = ()) ->
 def finish(connection: Connection, now: datetime, delivery: Delivery, status: int) -> bool:
     """Mark a delivery as taken, and its receiver as well; False if the lease had passed."""
     _note(connection, delivery, failing_since=None, resting_until=None)
-    return _settle(connection, delivery, delivered_at=now, last_status=status, last_error=None)
+    return leases.settle(
+        connection,
+        t.webhook_deliveries,
+        delivery,
+        delivered_at=now,
+        last_status=status,
+        last_error=None,
+    )
 
 
 def retry(
@@ -108,12 +115,12 @@ def retry(
     again = next_attempt(delivery.attempts, now)
     when = {"given_up_at": now} if again is None else {"due_at": again}
     said = {"last_status": status, "last_error": one_line(reason)[:200]}
-    return _settle(connection, delivery, **when, **said)
+    return leases.settle(connection, t.webhook_deliveries, delivery, **when, **said)
 
 
 def release(connection: Connection, _: datetime, delivery: Delivery) -> bool:
     """Hand back what was claimed and not tried."""
-    return _settle(connection, delivery, attempts=delivery.attempts - 1)
+    return leases.settle(connection, t.webhook_deliveries, delivery, attempts=delivery.attempts - 1)
 
 
 def tired_of(connection: Connection, now: datetime) -> Sequence[tuple[UUID, UUID]]:
@@ -146,10 +153,7 @@ def _oldest(now: datetime, but: Collection[UUID], limit: int) -> Select[Any]:
         select(_D.organisation_id, _D.id)
         .join(t.webhooks, and_(_W.organisation_id == _D.organisation_id, _W.id == _D.webhook_id))
         .where(
-            _D.delivered_at.is_(None),
-            _D.given_up_at.is_(None),
-            _D.due_at <= now,
-            or_(_D.leased_until.is_(None), _D.leased_until <= now),
+            leases.is_due(t.webhook_deliveries, now),
             _W.state == "active",
             or_(_W.resting_until.is_(None), _W.resting_until <= now),
             _W.id.not_in(sorted(but)),
@@ -210,15 +214,3 @@ def _delivery(row: Any, vault: Vault, now: datetime, lease: datetime) -> Deliver
 def _note(connection: Connection, delivery: Delivery, **values: object) -> None:
     here = and_(_W.organisation_id == delivery.organisation_id, _W.id == delivery.webhook_id)
     connection.execute(update(t.webhooks).where(here).values(**values))
-
-
-def _settle(connection: Connection, delivery: Delivery, **values: object) -> bool:
-    """Only the holder of the lease decides: a late worker changes nothing."""
-    held = and_(
-        _D.organisation_id == delivery.organisation_id,
-        _D.id == delivery.id,
-        _D.leased_until == delivery.leased_until,
-        _D.attempts == delivery.attempts,
-    )
-    statement = update(t.webhook_deliveries).where(held).values(leased_until=None, **values)
-    return connection.execute(statement).rowcount == 1

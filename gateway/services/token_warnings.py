@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, or_, select
 
+from gateway.domain import warnings
 from gateway.domain.events import Fact, Target
 from gateway.services import notices
-from gateway.services.scim_tokens import WARNED_AHEAD, warning_at
+from gateway.services.scim_tokens import WARNED_AHEAD
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -54,7 +55,7 @@ def warn(uow: UnitOfWork, token_ids: Sequence[UUID]) -> None:
     """Tell administrators and the feed that these tokens end soon; each warning is given once."""
     for token_id in token_ids:
         token = uow.load(t.scim_tokens, token_id, noun="token")
-        days = warning_at(token.expires_at, uow.now)
+        days = warnings.reached(token.expires_at, uow.now, WARNED_AHEAD)
         is_told = token.warned_days is not None and days is not None and token.warned_days <= days
         if days is None or is_told or token.revoked_at is not None:
             continue
