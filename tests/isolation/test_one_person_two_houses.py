@@ -12,16 +12,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import HttpUrl, SecretStr
 from werkzeug.test import TestResponse
 
 from gateway.api import ENDPOINTS
 from gateway.api.endpoint import PERSON
-from gateway.app import Gateway, create_app
+from gateway.app import Gateway
 from gateway.domain.errors import InvalidRequest
 from gateway.services import domains, organisations
 from gateway.services.domains import Sighting
-from gateway.settings import Settings
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.unit_of_work import UnitOfWork, Work
@@ -30,7 +28,7 @@ from tests.clock import Clock, CountedIds
 from tests.factories import PASSWORD, PASSWORD_HASH, provision
 from tests.service.api.examples import Things, body_of, path_of, query_of, things
 from tests.service.signin.lodge import VAULT
-from tests.wire.saml.conftest import ORIGIN, Browser, Stage, refusal, staged
+from tests.wire.saml.conftest import ORIGIN, Browser, Stage, application, refusal, staged
 
 MIA = "mia@acme.test"
 NOBODYS = UUID("01234567-89ab-7cde-8f01-23456789abcd")
@@ -93,12 +91,8 @@ def work(engines: Engines, clock: Clock) -> Work:
 
 @pytest.fixture
 def app(work: Work) -> Iterator[Gateway]:
-    settings = Settings.model_construct(
-        base_url=HttpUrl(ORIGIN), database_url=SecretStr("unused"), plain_http_cookies=False
-    )
-    app = create_app(settings, work)
-    yield app
-    app.flush()
+    with application(work) as app:
+        yield app
 
 
 @pytest.fixture

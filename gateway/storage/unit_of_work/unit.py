@@ -91,8 +91,7 @@ class UnitOfWork:
         Writes that such a statement could not see go on waiting for their common round trip.
         """
         if values and isinstance(statement, Select | CompoundSelect):
-            if self._pending and self._pending.touches(tables_of(self.connection, statement)):
-                self.flush()
+            self._send_what_concerns(statement)
             return fetch(self.connection, statement, values)
         self.flush()
         return self.connection.execute(statement).all()
@@ -101,7 +100,7 @@ class UnitOfWork:
         self, statement: Select[Any], make: Callable[[Record], T], **values: object
     ) -> Sequence[T]:
         """Return what `make` makes of every row; a row that came before is not read again."""
-        self.flush()
+        self._send_what_concerns(statement)
         return fetch_made(self.connection, statement, values, make)
 
     def scalar(self, statement: Executable, **values: object) -> Any:
@@ -284,6 +283,10 @@ class UnitOfWork:
         if self._pending:
             self.wrote = True
             self._pending.send(self.connection)
+
+    def _send_what_concerns(self, statement: Select[Any] | CompoundSelect[Any]) -> None:
+        if self._pending and self._pending.touches(tables_of(self.connection, statement)):
+            self.flush()
 
     def finish(self) -> None:
         """Write the facts and stamp the organisation; called once, by the unit's opener."""

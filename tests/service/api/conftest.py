@@ -11,6 +11,7 @@ from tests.factories import House, house
 from tests.name_server import NameServer
 from tests.service.api import callers
 from tests.service.api.callers import Caller
+from tests.service.api.products import Product, product
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +68,28 @@ def owner(gateway: Gateway, acme: House) -> Caller:
 def stranger(gateway: Gateway) -> Caller:
     """Somebody without any key."""
     return Caller(gateway, None)
+
+
+@pytest.fixture
+def pleep(gateway: Gateway, work: Work) -> Product:
+    return product(gateway, work, "pleep")
+
+
+@pytest.fixture
+def five(gateway: Gateway, work: Work) -> Product:
+    return product(gateway, work, "five_role")
+
+
+@pytest.fixture
+def pingback(gateway: Gateway, work: Work) -> Product:
+    return product(gateway, work, "pingback")
+
+
+@pytest.fixture
+def invited(gateway: Gateway, work: Work) -> Product:
+    return product(gateway, work, "members_invitations")
+
+
+@pytest.fixture
+def whatsapp(gateway: Gateway, work: Work) -> Product:
+    return product(gateway, work, "whatsapp")

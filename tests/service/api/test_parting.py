@@ -16,16 +16,6 @@ ACTIVITY = "GET /organisations/{organisation}/members/{member}/activity"
 MEMBERS = "GET /organisations/{organisation}/members"
 
 
-@pytest.fixture
-def pleep(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "pleep")
-
-
-@pytest.fixture
-def five(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "five_role")
-
-
 def talk(here: Product, member: str) -> str:
     """Give a member a conversation."""
     made = here.boss.post("conversations", {"chatbot_id": here.bot, "subject": "Hello"})

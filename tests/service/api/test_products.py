@@ -2,11 +2,9 @@
 
 import pytest
 
-from gateway.app import Gateway
 from gateway.domain.permissions import ACTIONS, BOT_ATOMS
-from gateway.storage.unit_of_work import Work
 from tests.service.api import callers
-from tests.service.api.products import Product, product
+from tests.service.api.products import Product
 from tests.service.api.test_forms import problem
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -17,26 +15,6 @@ MEMBERS = "GET /organisations/{organisation}/members"
 MEMBER = "PATCH /organisations/{organisation}/members/{member}"
 REMOVE = "POST /organisations/{organisation}/members/{member}:remove"
 FOUR = ("members.read", "members.invite", "members.update", "members.remove")
-
-
-@pytest.fixture
-def pleep(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "pleep")
-
-
-@pytest.fixture
-def five(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "five_role")
-
-
-@pytest.fixture
-def pingback(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "pingback")
-
-
-@pytest.fixture
-def invited(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "members_invitations")
 
 
 # -- the third -----------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
 import pytest
 
-from gateway.app import Gateway
 from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTIONS
-from gateway.storage.unit_of_work import Work
-from tests.service.api.products import Product, product
+from tests.service.api.products import Product
 from tests.service.api.test_forms import problem
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -15,16 +13,6 @@ MATRIX = "GET /organisations/{organisation}/roles/matrix"
 MEMBERS = "GET /organisations/{organisation}/members"
 MEMBER = "PATCH /organisations/{organisation}/members/{member}"
 ALL_SECTIONS = {f"{section}.{level}" for section in SECTIONS for level in ("read", "write")}
-
-
-@pytest.fixture
-def pleep(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "pleep")
-
-
-@pytest.fixture
-def whatsapp(gateway: Gateway, work: Work) -> Product:
-    return product(gateway, work, "whatsapp")
 
 
 # -- the first product ---------------------------------------------------------------

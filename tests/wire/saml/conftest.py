@@ -1,6 +1,7 @@
 """A gateway with a SAML connection of an organisation, an identity provider, and a browser."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -142,6 +143,13 @@ def work(engines: Engines, clock: Clock) -> Work:
 
 @pytest.fixture
 def app(work: Work) -> Iterator[Gateway]:
+    with application(work) as app:
+        yield app
+
+
+@contextmanager
+def application(work: Work) -> Iterator[Gateway]:
+    """Run the application at its https origin."""
     settings = Settings.model_construct(
         base_url=HttpUrl(ORIGIN), database_url=SecretStr("unused"), plain_http_cookies=False
     )
