@@ -5,10 +5,9 @@ Prints one line of JSON once it is ready and serves until it is stopped.
 
 import argparse
 import json
-import sys
-import threading
 from pathlib import Path
 
+from idp_fixtures.loopback import described, stay
 from idp_fixtures.openid_provider.accounts import okta
 from idp_fixtures.openid_provider.provider import WELL_KNOWN, client_of
 from idp_fixtures.openid_provider.server import serving
@@ -27,20 +26,14 @@ def main() -> None:
         for path in asked.client:
             server.register(client_of(json.loads(path.read_text())))
         for user in asked.user:
-            email, _, groups = user.partition(":")
-            name = email.partition("@")[0].replace(".", " ").title()
-            server.add(okta(email, email, name, [x for x in groups.split(",") if x]))
+            email, name, groups = described(user)
+            server.add(okta(email, email, name, groups))
         ready = {
             "url": server.url,
             "issuer": server.issuer,
             "discovery_url": f"{server.issuer}{WELL_KNOWN}",
         }
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
+        stay(ready)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import datetime
+from http.server import ThreadingHTTPServer
 
+from idp_fixtures.loopback import Conversation, present
 from idp_fixtures.openid_provider.accounts import Account
 from idp_fixtures.openid_provider.pages import Page
 from idp_fixtures.openid_provider.provider import Client, OpenIDProvider
 from idp_fixtures.openid_provider.site import Site, visit_of
-
-BODY_LIMIT = 2 * 1024 * 1024
-
-
-def present() -> datetime:
-    """Return the present instant."""
-    return datetime.fromtimestamp(time.time(), UTC)
 
 
 class OpenIDServer:
@@ -35,12 +29,10 @@ class OpenIDServer:
         path: str = "",
         clock: Callable[[], datetime] = present,
     ) -> None:
-        self._server = _Server((host, port), _Conversation)
+        self._server = _Server((host, port), _Ours)
         self.url = f"http://{host}:{self._server.server_address[1]}"
         self.site = Site(OpenIDProvider(issuer=self.url + path, base_url=self.url, clock=clock))
-        self._server.RequestHandlerClass = type(
-            "Conversation", (_Conversation,), {"site": self.site}
-        )
+        self._server.RequestHandlerClass = type("Ours", (_Ours,), {"site": self.site})
         self._thread: threading.Thread | None = None
 
     @property
@@ -96,26 +88,13 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
 
-class _Conversation(BaseHTTPRequestHandler):
-    """One connection of a client or a browser; `site` is whose."""
+class _Ours(Conversation):
+    """A conversation with one site."""
 
     site: Site
-    protocol_version = "HTTP/1.1"
-    timeout = 60
 
-    def do_GET(self) -> None:
-        """Answer without a body."""
-        self._answer(b"")
-
-    def do_POST(self) -> None:
-        """Answer a posted body."""
-        length = min(int(self.headers.get("Content-Length", "0")), BODY_LIMIT)
-        self._answer(self.rfile.read(length))
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Keep quiet."""
-
-    def _answer(self, body: bytes) -> None:
+    def answer(self, body: bytes) -> None:
+        """Answer what was asked."""
         page = self.site.answer(visit_of(self.command, self.path, body, dict(self.headers)))
         content = page.body if isinstance(page.body, bytes) else page.body.encode()
         self.send_response(page.status)

@@ -4,11 +4,9 @@ Prints one line of JSON once it is ready and serves until it is stopped.
 """
 
 import argparse
-import json
-import sys
-import threading
 from pathlib import Path
 
+from idp_fixtures.loopback import described, stay
 from idp_fixtures.saml_idp.provider import okta
 from idp_fixtures.saml_idp.server import serving
 
@@ -25,9 +23,8 @@ def main() -> None:
         for path in asked.service:
             site.register(path.read_bytes())
         for user in asked.user:
-            email, _, groups = user.partition(":")
-            name = email.partition("@")[0].replace(".", " ").title()
-            site.add(okta(email, email, name, [x for x in groups.split(",") if x]))
+            email, name, groups = described(user)
+            site.add(okta(email, email, name, groups))
         provider = site.provider
         ready = {
             "url": provider.base_url,
@@ -36,12 +33,7 @@ def main() -> None:
             "sso_url": provider.sso_url,
             "slo_url": provider.slo_url,
         }
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
+        stay(ready)
 
 
 if __name__ == "__main__":

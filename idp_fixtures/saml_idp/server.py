@@ -1,21 +1,14 @@
 """The provider's site over HTTP, on loopback."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from idp_fixtures.loopback import Conversation, present
 from idp_fixtures.saml_idp.provider import SAMLProvider
 from idp_fixtures.saml_idp.site import Page, Site
-
-BODY_LIMIT = 2 * 1024 * 1024
-
-
-def present() -> datetime:
-    """Return the present instant."""
-    return datetime.fromtimestamp(time.time(), UTC)
 
 
 @contextmanager
@@ -47,23 +40,9 @@ def serving(
 def _conversation(site: Site) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
-    class Conversation(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
-
-        def do_GET(self) -> None:
-            """Answer without a body."""
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            """Answer a posted body."""
-            length = min(int(self.headers.get("Content-Length", "0")), BODY_LIMIT)
-            self._answer(self.rfile.read(length))
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Keep quiet."""
-
-        def _answer(self, body: bytes) -> None:
+    class Ours(Conversation):
+        def answer(self, body: bytes) -> None:
+            """Answer what was asked."""
             with lock:
                 page: Page = site.answer(self.command, self.path, body)
             content = page.body if isinstance(page.body, bytes) else page.body.encode()
@@ -75,4 +54,4 @@ def _conversation(site: Site) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-    return Conversation
+    return Ours
