@@ -32,6 +32,8 @@ def discovered(client: HTTPClient, issuer: str, tenant: str | None = None) -> di
         raise _unfit(f"The provider's description cannot be read. {error}") from None
     if reply.status != 200:
         raise _unfit(f"The provider's description cannot be read: status {reply.status}.")
+    if reply.media_type != "application/json":
+        raise _unfit("The provider's description is no JSON object.")
     try:
         found = parsed(reply.body, "the description")
     except Unacceptable:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import structlog
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
@@ -240,3 +241,10 @@ def staged(
         )
     )
     return Stage(app, made, server, addresses, clock)
+
+
+@pytest.fixture
+def entries() -> Iterator[list[Any]]:
+    """What was logged."""
+    with structlog.testing.capture_logs() as found:
+        yield found

@@ -1,20 +1,15 @@
 """Every hostile provider, in a sign-in of its own that could have succeeded."""
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Thread
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.browser.endings import LINK_PAGE
 from gateway.storage import tables as t
 from idp_fixtures.openid_provider.hostile import ATTACKS, TWINS, Attack
 from tests.wire.oidc.conftest import ANN, Stage
+from tests.wire.oidc.inside import inside
 
 KIND = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 PARTS = 4
@@ -27,41 +22,6 @@ FRESH = timedelta(minutes=2)
 SIGN_INS = [x for x in ATTACKS.values() if not x.at.keys() & {"discovery", "logout"}]
 SLOW = [x for x in SIGN_INS if x.name.endswith("-slow")]
 QUICK = [x for x in SIGN_INS if x not in SLOW]
-
-
-@pytest.fixture
-def entries() -> Iterator[list[Any]]:
-    """What was logged."""
-    with structlog.testing.capture_logs() as found:
-        yield found
-
-
-@dataclass
-class Inside:
-    """A place that nobody outside may make us go to."""
-
-    url: str
-    visitors: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def inside() -> Iterator[Inside]:
-    """Listen on loopback and note who comes."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        place = Inside(f"http://127.0.0.1:{listener.getsockname()[1]}")
-
-        def listen() -> None:
-            while True:
-                try:
-                    visitor, where = listener.accept()
-                except OSError:
-                    return
-                place.visitors.append(str(where))
-                visitor.close()
-
-        Thread(target=listen, daemon=True).start()
-        yield place
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 def remember(stage: Stage) -> None:
