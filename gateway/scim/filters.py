@@ -1,7 +1,6 @@
 """SCIM filters (RFC 7644 §3.4.2.2) compiled to SQL, and what sorting orders by."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from scim2_models import (
@@ -28,6 +27,7 @@ from sqlalchemy import Select, Uuid, and_, bindparam, false, func, not_, or_, se
 from gateway.scim.attributes import SCHEMAS, Attribute, Kind, Schema
 from gateway.scim.directory import Directory, addresses, directory
 from gateway.scim.places import CONNECTION, ORGANISATION, Entries, Leaf, TableEntries
+from gateway.scim.remembering import remembered
 from gateway.scim.sql import Expression
 
 MAX_BYTES = 8192
@@ -36,7 +36,7 @@ MAX_BYTES = 8192
 LOCATION = "meta.location"
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def compile_filter(kind: str, database: str, text: str, among: tuple[str, ...]) -> Expression:
     """Return the condition on rows of a resource type that a filter states.
 

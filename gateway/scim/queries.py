@@ -22,6 +22,7 @@ from sqlalchemy import (
 from gateway.scim.directory import directory
 from gateway.scim.filters import compile_filter, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
+from gateway.scim.remembering import remembered
 from gateway.scim.sql import SPELLINGS, Expression
 from gateway.storage import tables as t
 from gateway.storage.among import among
@@ -59,7 +60,7 @@ def one_query(kind: str, database: str, related: bool, named: bool) -> Select[An
     return _columns(shape).where(*_live(kind), _table(kind).c.id == bindparam("id", type_=Uuid()))
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def page_query(shape: Shape) -> Select[Any]:
     kind = shape.kinds[0]
     table = _table(kind)
@@ -102,7 +103,7 @@ def names_query(database: str) -> Select[Any]:
     )
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def keys_query(shape: Shape) -> Select[Any]:
     """Type, id and sort value of rows of several types, as one collection."""
     parts = [
@@ -121,7 +122,7 @@ def keys_query(shape: Shape) -> Select[Any]:
     return statement.order_by(*_order(shape, every.c.id, key)).limit(_SIZE)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def count_query(
     kinds: tuple[str, ...], database: str, condition: str | None, lookup: str | None
 ) -> Select[Any]:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 MOST_MADE = 2_000
 """Values that one statement remembers; all are forgotten when they are more."""
 
+LONGEST_KEPT = 20_000
+"""Characters of SQL beyond which a statement is not remembered: it is nobody's routine."""
+
 Query = Select[Any] | CompoundSelect[Any]
 Record = Any
 """A row with its columns as attributes."""
@@ -52,9 +55,27 @@ def fetch_made(
     return _prepared(connection.dialect, statement).fetch_made(connection, values, make)
 
 
-@lru_cache(maxsize=2048)
 def _prepared(dialect: Dialect, statement: Query) -> "_Prepared":
-    return _Prepared(dialect, statement)
+    try:
+        return _kept(dialect, statement)
+    except _TooLong as once:
+        return once.prepared
+
+
+@lru_cache(maxsize=2048)
+def _kept(dialect: Dialect, statement: Query) -> "_Prepared":
+    prepared = _Prepared(dialect, statement)
+    if prepared.length > LONGEST_KEPT:
+        raise _TooLong(prepared)
+    return prepared
+
+
+class _TooLong(Exception):
+    """A statement that is not worth its memory: it is made anew each time."""
+
+    def __init__(self, prepared: "_Prepared") -> None:
+        super().__init__(prepared.length)
+        self.prepared = prepared
 
 
 class _Prepared:
@@ -67,6 +88,7 @@ class _Prepared:
         self._statement = statement
         self._expands = bool(compiled.post_compile_params | compiled.literal_execute_params)
         self._sql = str(compiled)
+        self.length = len(self._sql)
         self._order = compiled.positiontup
         self._fixed: dict[str, Any] = {}
         self._binders: dict[str, Binder] = {}
