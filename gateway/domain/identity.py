@@ -26,6 +26,10 @@ class Actor:
     name: str
     member_id: UUID | None = None
 
+    def document(self) -> dict[str, str]:
+        """Return what rows keep of whoever acted."""
+        return {"type": str(self.type), "id": self.id}
+
 
 SYSTEM = Actor(ActorType.SYSTEM, "system", "Gateway")
 

@@ -69,9 +69,6 @@ DAILY_LIMIT = 100
 BULK_LIMIT = 50
 """Rows of one call."""
 
-NAME_LIMIT = 100
-"""Characters of the name that an invitation or a direct creation gives."""
-
 DAY = timedelta(days=1)
 
 

@@ -28,7 +28,6 @@ from gateway.domain.invitations import (
     masked,
     refuse_link,
     runs_the_house,
-    state_at,
 )
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import Cause
@@ -187,7 +186,7 @@ def mail_newest(uow: UnitOfWork, token: str, origin: str) -> None:
     """
     with suppress(RateLimited):
         _, row = _find(uow, token)
-        if _state(uow, row) is InvitationState.PENDING:
+        if invitations.state_of(uow, row) is InvitationState.PENDING:
             invitations.mail_again(uow, row, origin)
 
 
@@ -203,14 +202,10 @@ def _find(uow: UnitOfWork, token: str) -> tuple[Row[Any], Row[Any]]:
 
 def _open(uow: UnitOfWork, token: str) -> tuple[Row[Any], Row[Any]]:
     link, row = _find(uow, token)
-    state = _state(uow, row)
+    state = invitations.state_of(uow, row)
     if state is not InvitationState.PENDING or link.rotated_at is not None:
         refuse_link(state)
     return link, row
-
-
-def _state(uow: UnitOfWork, row: Row[Any]) -> InvitationState:
-    return state_at(InvitationState(row.state), row.expires_at, uow.now)
 
 
 def _require_invited(uow: UnitOfWork, session: Session, link: Row[Any], row: Row[Any]) -> Row[Any]:

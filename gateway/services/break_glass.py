@@ -56,7 +56,7 @@ def appoint(uow: UnitOfWork, member_id: UUID) -> None:
         member_id=member_id,
         valid_from=uow.now,
         valid_to=None,
-        appointed_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        appointed_by=uow.actor.document(),
         announced_at=uow.now,
         confirmed_at=None,
         last_used_at=None,

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from gateway.domain.addresses import address
 from gateway.domain.errors import InvalidRequest
-from gateway.domain.invitations import NAME_LIMIT, Chatbots, require_invitable
+from gateway.domain.invitations import Chatbots, require_invitable
 from gateway.domain.plans import Cause
 from gateway.services import (
     answering,
     gates_of_joining,
     invitations,
+    mailed_links,
     members,
     outbox,
     people,
@@ -46,7 +47,7 @@ def create(uow: UnitOfWork, new: Newcomer, origin: str) -> UUID:
     :raises SeatLimitReached: no seat; or another refusal of an invitation.
     """
     _require_allowed(uow)
-    name = _require_name(new.display_name)
+    name = mailed_links.require_name(new.display_name, field="display_name")
     email = address(new.email)
     offer = gates_of_joining.offer(uow, email, new.role_id, new.chatbots)
     require_invitable(offer.role)
@@ -77,7 +78,7 @@ def _join(uow: UnitOfWork, new: Newcomer, name: str, email: str, offer: Offer, o
             bot_scope=offer.reach.scope,
         ),
     )
-    by = {"type": str(uow.actor.type), "id": uow.actor.id}
+    by = uow.actor.document()
     answering.give_chatbots(uow, member_id, offer.reach.document(), by)
     if terms.current(uow).policies["welcome_email"]:
         link = f"{origin}/login"
@@ -91,10 +92,3 @@ def _require_allowed(uow: UnitOfWork) -> None:
             "People are invited here; nobody is made a member without being asked.",
             levers=("Invite the person.", "Change the policy direct_create."),
         )
-
-
-def _require_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
-        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.", field="display_name")
-    return name

@@ -21,7 +21,7 @@ def of_role(
         id=uow.new_id(),
         role_id=role_id,
         source=GrantSource(source),
-        by=by or {"type": str(uow.actor.type), "id": uow.actor.id},
+        by=by or uow.actor.document(),
         valid_from=uow.now,
     )
 
@@ -65,7 +65,7 @@ def give_section(
         section=section,
         level=level,
         source=source,
-        granted_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        granted_by=uow.actor.document(),
         valid_from=uow.now,
     )
     uow.record(

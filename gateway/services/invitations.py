@@ -108,7 +108,7 @@ def issue(uow: UnitOfWork, email: str, offer: Offer, origin: str, *, mailed: boo
         role_id=offer.role.id,
         bot_scope=offer.reach.scope,
         chatbots=offer.reach.document(),
-        invited_by={"type": str(uow.actor.type), "id": uow.actor.id},
+        invited_by=uow.actor.document(),
         inviter_id=uow.actor.member_id,
         inviter_name=_inviter_name(uow),
         expires_at=uow.now + _lifetime(uow),

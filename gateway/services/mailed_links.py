@@ -96,14 +96,14 @@ def sign_up(here: PersonWork, token: str, name: str, password_hash: str) -> UUID
     return create_account(here, row.email, name, password_hash)
 
 
-def require_name(name: str) -> str:
-    """Return a person's name in one line.
+def require_name(name: str, field: str = "name") -> str:
+    """Return a person's name in one line; `field` is what the caller calls it.
 
     :raises InvalidRequest: empty, too long, or with control characters.
     """
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
-        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.", field="name")
+        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.", field=field)
     return name
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, or_, select
 
+from gateway.domain import warnings
 from gateway.domain.errors import BadEmail, InvalidRequest
 from gateway.domain.events import Fact
 from gateway.domain.memberships import MemberState
@@ -182,10 +183,10 @@ def _warn_of_end(uow: UnitOfWork) -> None:
     ends = row.current_period_end
     if ends is None or row.state not in RUNNING:
         return
-    passed = [days for days in AHEAD if ends - uow.now <= timedelta(days=days)]
-    if passed:
-        about = f"{min(passed)}/{ends.isoformat()}"
-        if _tell_once(uow, "subscription.expiring", about, {"days": min(passed)}):
+    days = warnings.reached(ends, uow.now, AHEAD)
+    if days is not None:
+        about = f"{days}/{ends.isoformat()}"
+        if _tell_once(uow, "subscription.expiring", about, {"days": days}):
             _mail(uow, "subscription.expiring", until=ends)
 
 
