@@ -22,6 +22,9 @@ DEPTH = 40
 ATTRIBUTES = 24
 """Attributes of one element."""
 
+ATTRIBUTES_IN_ALL = 12_000
+"""Attributes of all elements: canonicalising sorts each element's, once for each signature."""
+
 IN_SCOPE = 64
 """Namespaces declared around one place."""
 
@@ -79,6 +82,9 @@ def _body(document: bytes) -> bytes:
         body.decode("utf-8", "strict")
     except UnicodeDecodeError:
         raise Unacceptable("malformed", "not UTF-8") from None
+    if b"\0" in body:
+        # UTF-16 and UTF-32 without a mark look like this, and the parser would guess them.
+        raise Unacceptable("malformed", "not UTF-8")
     return body
 
 
@@ -108,6 +114,7 @@ class _Walk:
 
     bounds: Bounds
     elements: int = 0
+    attributes: int = 0
     prefixes: int = 0
     new: int = 0
     declared: list[int] = field(default_factory=lambda: [0])
@@ -126,17 +133,18 @@ class _Walk:
         self.elements += 1
         self.declared.append(self.declared[-1] + self.new)
         self.prefixes += self.declared[-1]
+        self.attributes += len(node.attrib)
         self.new = 0
+        share = self.bounds.elements / ELEMENTS
         if self.elements > self.bounds.elements:
             raise Unacceptable("malformed", f"more than {self.bounds.elements} elements")
         if len(self.declared) > DEPTH + 1:
             raise Unacceptable("malformed", f"deeper than {DEPTH} elements")
         if len(node.attrib) > ATTRIBUTES:
             raise Unacceptable("malformed", f"more than {ATTRIBUTES} attributes of one element")
-        if (
-            self.declared[-1] > IN_SCOPE
-            or self.prefixes > PREFIXES * self.bounds.elements / ELEMENTS
-        ):
+        if self.attributes > ATTRIBUTES_IN_ALL * share:
+            raise Unacceptable("malformed", "too many attributes in all")
+        if self.declared[-1] > IN_SCOPE or self.prefixes > PREFIXES * share:
             raise Unacceptable("malformed", "too many namespaces are declared")
 
 

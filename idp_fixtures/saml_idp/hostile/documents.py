@@ -1,6 +1,7 @@
 """What XML itself can do, and what it can cost."""
 
 from collections.abc import Callable
+from string import ascii_letters
 
 from lxml import etree
 
@@ -31,6 +32,8 @@ LAUGHS = (
     + b"]>"
 )
 
+_SAID_16 = '<?xml version="1.0" encoding="UTF-16"?>'
+
 for _name, _change in {
     "doctype": lambda text: b"<!DOCTYPE r>" + text,
     "external-entity": lambda text: ENTITY + text.replace(b">Support<", b">&x;<", 1),
@@ -43,6 +46,13 @@ for _name, _change in {
     ),
     "instruction-before-root": lambda text: b'<?xml-stylesheet href="x"?>' + text,
     "utf-16": lambda text: text.decode().encode("utf-16"),
+    "utf-16-without-mark": lambda text: (_SAID_16 + text.decode()).encode("utf-16-le"),
+    "utf-16-big-endian": lambda text: (_SAID_16 + text.decode()).encode("utf-16-be"),
+    "utf-16-not-said": lambda text: ('<?xml version="1.0"?>' + text.decode()).encode("utf-16-le"),
+    "utf-16-with-doctype": lambda text: (
+        '<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x "y">]>' + text.decode()
+    ).encode("utf-16-le"),
+    "utf-32-without-mark": lambda text: text.decode().encode("utf-32-le"),
     "said-to-be-utf-7": lambda text: b'<?xml version="1.0" encoding="UTF-7"?>' + text,
     "said-to-be-latin-1": lambda text: b'<?xml version="1.0" encoding="ISO-8859-1"?>' + text,
     "bytes-that-are-no-utf-8": lambda text: text.replace(b">Support<", b">\xff\xfe<", 1),
@@ -104,6 +114,20 @@ def many_xml_attributes(scene: Scene) -> bytes:
     """20 000 XML attributes of one element."""
     many = b"".join(b' a%d=""' % x for x in range(20_000))
     return _stuffed(scene, b"<saml:AttributeStatement%s/>" % many)
+
+
+@attack
+def many_xml_attributes_in_all(scene: Scene) -> bytes:
+    """24 XML attributes at each of 1 900 elements, properly signed twice."""
+    root = scene.unsigned()
+    value = next(root.iter(f"{{{SAML}}}AttributeValue"))
+    value.text = None
+    place = etree.SubElement(value, "{urn:x}many", nsmap={"x": "urn:x"})
+    for _ in range(1_900):
+        etree.SubElement(place, "{urn:x}a").attrib.update(dict.fromkeys(ascii_letters[:24], ""))
+    security.sign(assertion_of(root), scene.idp.key)
+    security.sign(root, scene.idp.key)
+    return document(root)
 
 
 @attack
