@@ -148,6 +148,9 @@ class Judge:
             if own_attribute:
                 return None, None
             raise Unacceptable("subject_missing", "no NameID")
+        whose = node.get("SPNameQualifier")
+        if whose and whose != self.addresses.entity_id:
+            raise Unacceptable("audience_mismatch", f"the NameID is {whose}'s")
         found, form = attributes.proper_subject(xml.text(node)), node.get("Format")
         if form is not None and len(form) > 255:
             raise Unacceptable("malformed", "the format of the NameID is too long")

@@ -95,9 +95,12 @@ def logout(document: bytes, name: str) -> Message:
 
 
 def status_of(root: Element) -> str:
-    """Return the status codes of a message as one line, empty for plain success."""
+    """Return the status codes of a message as one line, empty for plain success.
+
+    A success that a second code takes back is none.
+    """
     codes = [str(node.get("Value", "")) for node in root.iter(tag(SAMLP, "StatusCode"))]
-    return "" if codes[:1] == [SUCCESS] else " / ".join(code.rpartition(":")[2] for code in codes)
+    return "" if codes == [SUCCESS] else " / ".join(code.rpartition(":")[2] for code in codes)
 
 
 # -- inside -----------------------------------------------------------------------

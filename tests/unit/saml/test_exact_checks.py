@@ -95,9 +95,11 @@ def case(code: str, name: str, **says: Any) -> Any:
         case("subject_missing", "100000-characters", name_id="m" * 100_000),
         case("subject_transient", "transient", name_id_format=messages.TRANSIENT),
         case("provider_refused", "not-successful", status=("Responder", "AuthnFailed")),
+        case("provider_refused", "success-taken-back", status=("Success", "AuthnFailed")),
         case("subject_missing", "long-session-index", session_index="i" * 256),
         case("malformed", "long-e-mail", attributes={"email": ["m" * 256]}),
         case("malformed", "e-mail-in-two-lines", attributes={"email": ["a@b.test\nc@d.test"]}),
+        case("bad_groups", "group-in-two-lines", attributes={"groups": ["a\x85b"]}),
         case("bad_groups", "long-group", attributes={"groups": ["g" * 256]}),
         case(
             "bad_groups",
@@ -216,6 +218,14 @@ def _confirmation_later(assertion: Any) -> None:
     confirmed.set("NotBefore", messages.written(NOON + SKEW + S))
 
 
+def _name_of_another(assertion: Any) -> None:
+    assertion.find(f".//{{{SAML}}}NameID").set("SPNameQualifier", "https://x.example")
+
+
+def _name_of_ours(assertion: Any) -> None:
+    assertion.find(f".//{{{SAML}}}NameID").set("SPNameQualifier", US)
+
+
 def _no_confirmation(assertion: Any) -> None:
     subject = assertion.find(f"{{{SAML}}}Subject")
     subject.remove(subject.find(f"{{{SAML}}}SubjectConfirmation"))
@@ -236,6 +246,7 @@ def _no_confirmation(assertion: Any) -> None:
         (_other_issuer_format, "issuer_mismatch"),
         (_confirmation_later, "not_yet_valid"),
         (_no_confirmation, "recipient_mismatch"),
+        (_name_of_another, "audience_mismatch"),
     ],
 )
 def test_a_signed_assertion_of_another_shape_is_refused(change: Any, code: str) -> None:
@@ -283,6 +294,7 @@ def _entity_format(assertion: Any) -> None:
         _foreign_value,
         _nil_value,
         _entity_format,
+        _name_of_ours,
     ],
 )
 def test_a_signed_assertion_within_the_grammar_is_taken(change: Any) -> None:
