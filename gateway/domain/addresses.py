@@ -16,9 +16,11 @@ def address(text: str) -> str:
     :raises BadEmail: not one address of this form.
     """
     local, at, domain = text.strip().rpartition("@")
+    # Before it is lowered: the sign for kelvin would become a k.
+    plain = local.isascii()
     local = local.lower()
     name = a_labels(domain)
-    if not at or name is None or len(local) > 64 or not _LOCAL.fullmatch(local):
+    if not at or not plain or name is None or len(local) > 64 or not _LOCAL.fullmatch(local):
         raise BadEmail("An e-mail address has the form name@example.org, in plain letters.")
     return f"{local}@{name}"
 

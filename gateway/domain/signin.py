@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from gateway.domain.errors import SignInFailed
+from gateway.domain.text import is_one_line
 
 ATTEMPT_LIFETIME = timedelta(minutes=10)
 """How long somebody may take at the identity provider."""
@@ -49,16 +50,21 @@ class Groups:
     def of(cls, names: Iterable[str]) -> "Groups":
         """Return the named groups, each once, in the order they were said; none is an answer too.
 
-        :raises SignInFailed: more than the bound, or a name that is empty or too long.
+        :raises SignInFailed: more than the bound, or a name that is not one line of bounded length.
         """
         found = tuple(dict.fromkeys(name.strip() for name in names))
-        if len(found) > MAX_GROUPS or any(not 0 < len(name) <= TEXT_LIMIT for name in found):
+        if len(found) > MAX_GROUPS or not all(map(is_group_name, found)):
             raise SignInFailed("bad_groups")
         return cls("named", found)
 
 
 Groups.ABSENT = Groups("absent")
 Groups.OVERAGE = Groups("overage")
+
+
+def is_group_name(name: str) -> bool:
+    """Whether a provider may call a group so: one line of bounded length."""
+    return 0 < len(name) <= TEXT_LIMIT and is_one_line(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,13 @@
 """What a provider's claims say about somebody, under the names that the connection maps."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.errors import SignInFailed
 from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_GROUPS, TEXT_LIMIT, AttributeMapping, Groups
+from gateway.domain.text import is_one_line
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 MOST_ATTRIBUTES = 100
 
 
@@ -20,7 +19,7 @@ def subject(claims: Mapping[str, Any], name: str = "sub") -> str:
     said = claims.get(name)
     if not isinstance(said, str) or not 0 < len(said) <= TEXT_LIMIT:
         raise Unacceptable("subject_missing", f"{name} is no text of 1 to {TEXT_LIMIT} characters")
-    if said != said.strip() or _CONTROL.search(said):
+    if said != said.strip() or not is_one_line(said):
         raise Unacceptable("subject_missing", f"{name} is padded or not printable")
     return said
 
@@ -34,7 +33,7 @@ def one(claims: Mapping[str, Any], name: str | None) -> str | None:
     if not isinstance(said, str) or not said.strip():
         return None
     found = said.strip()
-    if len(found) > TEXT_LIMIT or _CONTROL.search(found):
+    if len(found) > TEXT_LIMIT or not is_one_line(found):
         raise Unacceptable("malformed", f"claim {name} is too long or not printable")
     return found
 
@@ -58,8 +57,6 @@ def groups(claims: Mapping[str, Any], mapping: AttributeMapping) -> Groups:
     listed = _split(said, mapping.group_separator) if isinstance(said, str) else said
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise Unacceptable("bad_groups", f"claim {name} is no list of names")
-    if any(_CONTROL.search(each) for each in listed):
-        raise Unacceptable("bad_groups", f"claim {name} is not printable")
     try:
         return Groups.of(listed)
     except SignInFailed as error:
@@ -79,7 +76,7 @@ def _texts(value: Any) -> tuple[str, ...]:
         for each in listed[:MAX_GROUPS]
         if isinstance(each, str | int | float)
     )
-    return tuple(text for text in texts if len(text) <= TEXT_LIMIT and not _CONTROL.search(text))
+    return tuple(text for text in texts if len(text) <= TEXT_LIMIT and is_one_line(text))
 
 
 def _split(text: str, separator: str | None) -> list[str]:

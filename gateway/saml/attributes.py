@@ -1,10 +1,9 @@
 """What an assertion says about somebody, under the names that the connection maps."""
 
-import re
-
 from gateway.domain.errors import SignInFailed
 from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_GROUPS, TEXT_LIMIT, AttributeMapping, Groups
+from gateway.domain.text import is_one_line
 from gateway.saml import xml
 from gateway.saml.grammar import NAME_ID
 from gateway.saml.names import SAML, tag
@@ -16,7 +15,6 @@ OVERAGE = "http://schemas.microsoft.com/claims/groups.link"
 """Entra sends this address in place of more than 150 groups."""
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 def read(assertion: Element) -> Values:
@@ -44,7 +42,7 @@ def one(values: Values, name: str | None) -> str | None:
     :raises Unacceptable: it is too long or hides control characters.
     """
     found = next((value.strip() for value in values.get(name or "", ()) if value.strip()), None)
-    if found is not None and (len(found) > TEXT_LIMIT or _CONTROL.search(found)):
+    if found is not None and (len(found) > TEXT_LIMIT or not is_one_line(found)):
         raise Unacceptable("malformed", f"attribute {name} is too long or not printable")
     return found
 
@@ -65,7 +63,7 @@ def proper_subject(text: str) -> str:
 
     :raises Unacceptable: empty, too long, padded, or with control characters.
     """
-    if not 0 < len(text) <= TEXT_LIMIT or text != text.strip() or _CONTROL.search(text):
+    if not 0 < len(text) <= TEXT_LIMIT or text != text.strip() or not is_one_line(text):
         raise Unacceptable("subject_missing", f"{len(text)} characters, or not printable")
     return text
 

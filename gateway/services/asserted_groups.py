@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
-from gateway.domain.signin import TEXT_LIMIT, Groups
+from gateway.domain.signin import Groups, is_group_name
 from gateway.domain.text import fold
 from gateway.services import attention, funnel
 from gateway.storage import tables as t
@@ -92,7 +92,7 @@ def named(uow: UnitOfWork, connection_id: UUID, value: str) -> UUID:
     :raises InvalidRequest: no name, or too long.
     """
     value = value.strip()
-    if not 0 < len(value) <= TEXT_LIMIT or not value.isprintable():
+    if not is_group_name(value):
         raise InvalidRequest("A group's name is one line of at most 255 characters.", field="name")
     g = GROUPS.c
     found: UUID | None = uow.scalar(

@@ -16,7 +16,7 @@ from gateway.domain.errors import NotFound, SignInFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import DeactivatedBy, MemberState
 from gateway.domain.signin import AssertedIdentity, Landing, Link
-from gateway.domain.text import fold
+from gateway.domain.text import differ_by_case_alone, fold
 from gateway.services import access, domains, people
 from gateway.services.sso_connections import Rules
 from gateway.storage import tables as t
@@ -233,9 +233,9 @@ def _directory_users(
 ) -> tuple[list[Row[Any]], list[Row[Any]]]:
     """Return the live users whom a value names, and deleted ones."""
     u, c = t.directory_users.c, t.connections.c
-    by = u.external_id == value if rules.subject_match == "external_id" else None
+    by_name = rules.subject_match == "user_name"
     query = (
-        select(u.id, u.active, u.member_id, u.deleted_at)
+        select(u.id, u.active, u.member_id, u.deleted_at, u.user_name)
         .join_from(
             t.directory_users,
             t.connections,
@@ -244,12 +244,16 @@ def _directory_users(
         .where(
             u.organisation_id == uow.organisation_id,
             c.state != "deleted",
-            by if by is not None else u.user_name_key == fold(value),
+            u.user_name_key == fold(value) if by_name else u.external_id == value,
         )
     )
     if rules.directory_id is not None:
         query = query.where(u.connection_id == rules.directory_id)
-    rows = uow.all(query.order_by(u.id).limit(50))
+    rows = [
+        row
+        for row in uow.all(query.order_by(u.id).limit(50))
+        if not by_name or differ_by_case_alone(row.user_name, value)
+    ]
     return [x for x in rows if x.deleted_at is None], [x for x in rows if x.deleted_at is not None]
 
 

@@ -30,6 +30,32 @@ def test_a_provisioned_person_signs_in_by_the_subject_rule(acme: Lodge) -> None:
     assert [row.linked_by for row in acme.rows(t.identities)] == ["scim"]
 
 
+@pytest.mark.parametrize(
+    ("known", "asserted"),
+    [
+        pytest.param("kim@acme.test", "\u212aim@acme.test", id="sign-for-kelvin"),
+        pytest.param("strasse@acme.test", "straße@acme.test", id="sharp-s"),
+        pytest.param("straße@acme.test", "STRASSE@acme.test", id="sharp-s-the-other-way"),
+        pytest.param("sam@acme.test", "\u017fam@acme.test", id="long-s"),
+        pytest.param("fin@acme.test", "\ufb01n@acme.test", id="ligature"),
+        pytest.param("ann@acme.test", "\u0430nn@acme.test", id="cyrillic"),
+        pytest.param("ida@acme.test", "\u0131da@acme.test", id="dotless-i"),
+        pytest.param("ida@acme.test", "\u0130da@acme.test", id="dotted-i"),
+    ],
+)
+def test_a_name_that_looks_alike_reaches_nobody(acme: Lodge, known: str, asserted: str) -> None:
+    provision(acme.work, acme.house, known, "e1")
+    before = acme.counted(t.identities, t.sessions)
+    assert isinstance(acme.end(acme.says(asserted)), LinkProposed)
+    assert acme.counted(t.identities, t.sessions) == before
+
+
+def test_letters_beyond_ascii_are_upper_or_lower_case_too(acme: Lodge) -> None:
+    user = provision(acme.work, acme.house, "émile@acme.test", "e1")
+    for said in ("ÉMILE@acme.test", "e\u0301mile@acme.test"):
+        assert acme.entrance(acme.sign_in(said)).member_id == user.member_id
+
+
 def test_the_second_sign_in_goes_by_the_identity_alone(acme: Lodge) -> None:
     user = provision(acme.work, acme.house, "ann@acme.test", "e1")
     acme.sign_in("ann@acme.test")
@@ -160,6 +186,7 @@ def test_a_newcomer_in_a_proved_domain_becomes_a_member_where_that_is_on(acme: L
         pytest.param("nina@acme.test.evil.test", "email_domain_unproved", id="suffix"),
         pytest.param("nina@evil.test@acme.test", "email_missing", id="two-ats"),
         pytest.param("nína@acme.test", "email_missing", id="unicode-local-part"),
+        pytest.param("\u212aim@acme.test", "email_missing", id="sign-for-kelvin"),
     ],
 )
 def test_nobody_becomes_a_member_with_another_address(
@@ -285,3 +312,12 @@ def test_groups_are_absent_too_many_or_named(acme: Lodge) -> None:
     assert len(held()) == 1
     acme.sign_in("n1", "nina@acme.test", groups=[])
     assert held() == set()
+
+
+def test_a_group_may_be_called_by_any_one_line(acme: Lodge) -> None:
+    """A space that does not break is no reason to keep somebody out."""
+    acme.configure(jit=True)
+    acme.sign_in("n1", "nina@acme.test", groups=["Équipe\u00a0A"])
+    assert [row.display_name for row in acme.rows(t.directory_groups)] == ["Équipe\u00a0A"]
+    with pytest.raises(SignInFailed):
+        Groups.of(["Support\x85Admins"])
