@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import sqlalchemy
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
@@ -157,11 +158,10 @@ class Application:
                 _require_method(request, "GET", "HEAD")
                 return _json(self._configuration())
             _require_method(request, "POST")
-            organisation_id = self._organisation(request)
             model, reply = _REPLIES[request.path.removeprefix(f"{PREFIX}/")]
-            wish = _read(request, model)
-            with self.work.read(organisation_id) as uow:
-                return _json(reply(uow, wish))
+            with self.work.platform() as database:
+                uow = self._unit(database, request)
+                return _json(reply(uow, _read(request, model)))
         except InvalidRequest as wrong:
             return _refused(problems.unreadable(Unreadable(400, "invalid_request", wrong.message)))
         except GatewayError as error:
@@ -186,13 +186,12 @@ class Application:
             "search_action_endpoint": f"{base}/search/action",
         }
 
-    def _organisation(self, request: Request) -> UUID:
-        """Return the caller's organisation: nobody asks about another's."""
+    def _unit(self, database: sqlalchemy.Connection, request: Request) -> UnitOfWork:
+        """Return a unit that reads the caller's organisation: nobody asks about another's."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         now = self.work.clock()
-        with self.work.platform() as database:
-            bearer = secret.strip() if scheme.lower() == "bearer" else ""
-            principal = principals.authenticate(database, now, bearer)
+        bearer = secret.strip() if scheme.lower() == "bearer" else ""
+        principal = principals.authenticate(database, now, bearer)
         organisation_id = principal.organisation_id
         if organisation_id is None:
             raise NotPermitted(
@@ -200,11 +199,11 @@ class Application:
                 levers=(f"Use an API key with the scope {ATOM}.",),
             )
         self.uses.note(t.api_keys, organisation_id, principal.key_id, now)
+        uow = self.work.beside(database, organisation_id)
         if principal.access is None:
-            with self.work.read(organisation_id) as uow:
-                principal = principals.timely(uow, principal)
+            principal = principals.timely(uow, principal)
         principal.require(ATOM)
-        return organisation_id
+        return uow
 
 
 def _evaluation(uow: UnitOfWork, wish: Evaluation) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from scim2_models import InvalidValueException, NotImplementedException
+from sqlalchemy import Connection as Database
 
 from gateway.domain.connections import Connection
 from gateway.domain.errors import NotFound, NotPermitted, Refused
@@ -58,15 +59,23 @@ class Asked:
     context: Context
 
 
-class Turn:
-    """A request on its way through its unit of work."""
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all turns share."""
 
-    def __init__(
-        self, work: Work, engine: Engine, ends: PageEnds, who: Authenticated, asked: Asked
-    ) -> None:
-        self.work = work
-        self.ends = ends
-        self.engine = engine
+    work: Work
+    engine: Engine
+    ends: PageEnds
+
+
+class Turn:
+    """A request on its way; it reads on the connection that told who asks."""
+
+    def __init__(self, house: House, database: Database, who: Authenticated, asked: Asked) -> None:
+        self.work = house.work
+        self.ends = house.ends
+        self.engine = house.engine
+        self.database = database
         self.scopes = who.scopes
         self.connection: Connection = who.connection
         self.asked = asked
@@ -116,8 +125,7 @@ class Turn:
         auth.require(self.scopes, kind, write=False)
         projection = self._projection((kind,))
         resource_id = self._resource_id(kind)
-        with self.work.read(self.connection.organisation_id) as uow:
-            stored = self._found(uow, kind, resource_id, projection)
+        stored = self._found(self._unit(), kind, resource_id, projection)
         tag = etag(stored.version)
         judged = self._conditions()
         if judged is not None and not judged.check(tag, "GET"):
@@ -134,8 +142,7 @@ class Turn:
         walk = self._walk(sealed) if goes_on else None
         if walk is not None:
             query = replace(query, position=self.ends.before(walk, query.start))
-        with self.work.read(self.connection.organisation_id) as uow:
-            page = find_page(uow, self.connection, query)
+        page = find_page(self._unit(), self.connection, query)
         if not query.by_cursor and page.next is not None:
             self.ends.keep(walk or self._walk(sealed), query.start + query.count, page.next)
         texts = [self._text(stored, projection) for stored in page.rows]
@@ -266,6 +273,9 @@ class Turn:
         return not answers or done.member_count > ANSWERED_MEMBERS
 
     # -- parts --------------------------------------------------------------------
+
+    def _unit(self) -> UnitOfWork:
+        return self.work.beside(self.database, self.connection.organisation_id)
 
     def _kind(self) -> str:
         return engine.kind_at(self.asked.target.endpoint or "")

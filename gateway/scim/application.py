@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from scim2_models import PayloadTooLargeException, SCIMException
+from sqlalchemy import Connection
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
@@ -15,7 +16,7 @@ from gateway.domain.identity import Context
 from gateway.logs import logger
 from gateway.scim import auth, bulk, oauth, offers
 from gateway.scim.allowance import Allowances
-from gateway.scim.answers import Answer, Asked, Turn
+from gateway.scim.answers import Answer, Asked, House, Turn
 from gateway.scim.bodies import decode
 from gateway.scim.dialects import Dialect, Reading, chosen, detect
 from gateway.scim.engine import Engine, Operation, Target
@@ -57,7 +58,8 @@ class Application:
 
     def __init__(self, work: Work, settings: Settings, uses: Uses, log: RequestLog) -> None:
         allowances = Allowances(settings.scim_rate, settings.scim_burst)
-        self._desk = Desk(work, Engine(), PageEnds(work), settings, uses, allowances, log)
+        house = House(work, Engine(), PageEnds(work))
+        self._desk = Desk(house, settings, uses, allowances, log)
 
     def serves(self, path: str) -> bool:
         """Whether a path is this application's."""
@@ -78,13 +80,16 @@ class Application:
 class Desk:
     """Where requests arrive and answers leave."""
 
-    work: Work
-    engine: Engine
-    ends: PageEnds
+    house: House
     settings: Settings
     uses: Uses
     allowances: Allowances
     log: RequestLog
+
+    @property
+    def work(self) -> Work:
+        """Where units of work are opened."""
+        return self.house.work
 
     def serve(self, request: Request) -> tuple[Answer, str]:
         """Return the answer to one request, whatever it is, and its media type."""
@@ -94,8 +99,9 @@ class Desk:
         seen = Seen(request.method, path)
         media_type = MEDIA_TYPE
         try:
-            who = self._authenticated(request, connection, seen)
-            answer, dialect = self._answered(request, who, path, seen)
+            with self.work.platform() as database:
+                who = self._authenticated(database, request, connection, seen)
+                answer, dialect = self._answered(database, request, who, path, seen)
             media_type = _media_type(request, dialect)
         except (GatewayError, SCIMException) as refused:
             answer = _refused(refusal_of(refused), seen)
@@ -118,11 +124,12 @@ class Desk:
             return _refused(unexpected(_request_id(request))), MEDIA_TYPE
         return answer, oauth.MEDIA_TYPE
 
-    def _authenticated(self, request: Request, connection: str, seen: Seen) -> Authenticated:
+    def _authenticated(
+        self, database: Connection, request: Request, connection: str, seen: Seen
+    ) -> Authenticated:
         header = request.headers.get("Authorization")
         now = self.work.clock()
-        with self.work.platform() as database:
-            who = auth.authenticate(database, now, connection, header)
+        who = auth.authenticate(database, now, connection, header)
         auth.require_network(who, request.remote_addr)
         own = who.connection
         self.uses.note(t.scim_tokens, own.organisation_id, who.token_id, now)
@@ -142,20 +149,20 @@ class Desk:
             self.log.note(entry)
 
     def _answered(
-        self, request: Request, who: Authenticated, path: str, seen: Seen
+        self, database: Connection, request: Request, who: Authenticated, path: str, seen: Seen
     ) -> tuple[Answer, Dialect]:
         method = _method(request)
         place = offers.find(path)
         if place is not None:
             return self._offered(request, who, method, place)
-        target = self.engine.route(method, path)
+        target = self.house.engine.route(method, path)
         raw = self._body(request, target)
         body = decode(raw) if raw is not None else None
         detected = detect(request.headers.get("User-Agent"), body)
         own = who.connection
         reading = Reading(chosen(own.dialect, detected, own.detected_dialect))
         asked = self._asked(request, target, who, body, reading)
-        turn = Turn(self.work, self.engine, self.ends, who, asked)
+        turn = Turn(self.house, database, who, asked)
         seen.turn = turn
         started = time.perf_counter()
         try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from gateway.services import access, sessions
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
-from gateway.storage.prepared import fetch_made
+from gateway.storage.prepared import fetch, fetch_made
 from gateway.storage.unit_of_work import UnitOfWork
 
 OPERATOR_PREFIX = "gwo"
@@ -118,7 +119,7 @@ def authenticate(database: Connection, now: datetime, bearer: str) -> Principal:
     prefix, _, rest = bearer.partition("_")
     values = {"secret": digest_secret(bearer), "now": now}
     if rest and prefix == KEY_PREFIX:
-        found = fetch_made(database, _BY_SECRET, values, _principal)
+        found = fetch_made(database, _BY_SECRET, values, partial(_principal, database))
         if found:
             return found[0]
     elif rest and prefix == OPERATOR_PREFIX:
@@ -171,7 +172,7 @@ def refreshed(uow: UnitOfWork, principal: Principal) -> Principal:
 def of_key(uow: UnitOfWork, key_id: UUID) -> Principal | None:
     """Return whom a live key of this organisation stands for."""
     row = uow.one(_BY_ID, organisation=uow.organisation_id, key=key_id, now=uow.now)
-    return None if row is None else timely(uow, _principal(row))
+    return None if row is None else timely(uow, _principal(uow.connection, row))
 
 
 def timely(uow: UnitOfWork, principal: Principal) -> Principal:
@@ -184,10 +185,11 @@ def timely(uow: UnitOfWork, principal: Principal) -> Principal:
     return replace(principal, access=access.effective(uow, member_id))
 
 
-def _principal(row: Row[Any]) -> Principal:
+def _principal(database: Connection, row: Row[Any]) -> Principal:
+    """Return whom a key's row stands for, the same as long as the row and its terms are."""
     own: Access | None = None
     if not row.member_id:
-        own = _of_role(row)
+        own = _of_role(database, row)
     elif row.access_document.get("format") == FORMAT:
         own = Access.from_document(row.access_document)
     return Principal(
@@ -200,14 +202,15 @@ def _principal(row: Row[Any]) -> Principal:
     )
 
 
-def _of_role(row: Row[Any]) -> Access:
-    """Return what the key's own role gives, from the one row that was read for it."""
+def _of_role(database: Connection, row: Row[Any]) -> Access:
+    """Return what the key's own role gives under its organisation's terms."""
     role = RoleDefinition.of(row.role_id, row.definition)
+    terms = fetch(database, _TERMS, {"organisation": row.organisation_id})[0]
     organisation = OrganisationFacts(
         live=True,
-        subscription=SubscriptionState(row.subscription),
-        owner_bot_access=OwnerBotAccess(row.expired["owner_bot_access"]),
-        features=frozenset(row.features),
+        subscription=SubscriptionState(terms.state),
+        owner_bot_access=OwnerBotAccess(terms.expired["owner_bot_access"]),
+        features=frozenset(terms.features),
         roles={role.id: role},
         owner_role_id=role.id,
         default_role_id=None,
@@ -217,8 +220,8 @@ def _of_role(row: Row[Any]) -> Access:
 
 
 def _live_keys() -> Select[Any]:
-    k, m, r = t.api_keys.c, t.members.c, t.roles.c
-    s, p, o = t.subscriptions.c, t.policies.c, t.organisations.c
+    """Return the keys that open something, with the version of the terms they stand under."""
+    k, m, r, o = t.api_keys.c, t.members.c, t.roles.c, t.organisations.c
     here = k.organisation_id
     return (
         select(
@@ -230,20 +233,9 @@ def _live_keys() -> Select[Any]:
             k.role_id,
             m.access_document,
             r.definition,
-            s.state.label("subscription"),
-            s.features,
-            p.value.label("expired"),
+            o.terms_version,
         )
         .join_from(t.api_keys, t.organisations, o.id == here)
-        .join(t.subscriptions, and_(s.organisation_id == here, s.valid_to.is_(None)))
-        .join(
-            t.policies,
-            and_(
-                p.organisation_id == here,
-                p.name == "subscription_expired",
-                p.valid_to.is_(None),
-            ),
-        )
         .outerjoin(t.members, and_(m.organisation_id == here, m.id == k.member_id))
         .outerjoin(t.roles, and_(r.organisation_id == here, r.id == k.role_id))
         .where(
@@ -264,6 +256,22 @@ _BY_SECRET = _live_keys().where(
 )
 _BY_ID = _live_keys().where(
     t.api_keys.c.organisation_id == bindparam("organisation"), t.api_keys.c.id == bindparam("key")
+)
+_TERMS = (
+    select(t.subscriptions.c.state, t.subscriptions.c.features, t.policies.c.value.label("expired"))
+    .join_from(
+        t.subscriptions,
+        t.policies,
+        and_(
+            t.policies.c.organisation_id == t.subscriptions.c.organisation_id,
+            t.policies.c.name == "subscription_expired",
+            t.policies.c.valid_to.is_(None),
+        ),
+    )
+    .where(
+        t.subscriptions.c.organisation_id == bindparam("organisation"),
+        t.subscriptions.c.valid_to.is_(None),
+    )
 )
 _OPERATOR = select(t.operator_keys.c.id, t.operator_keys.c.name).where(
     t.operator_keys.c.key_hash == bindparam("secret"), t.operator_keys.c.revoked_at.is_(None)

@@ -6,10 +6,19 @@ this path keeps its compiler and its types and leaves out the rest.
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import CompoundSelect, Connection, Dialect, Select, Table
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    literal_column,
+)
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -70,6 +79,18 @@ def _kept(dialect: Dialect, statement: Query) -> "_Prepared":
     return prepared
 
 
+def _spelt_out(element: Any, **_: Any) -> Any:
+    """Return a constant as the literal that a partial index's condition has in its place.
+
+    Bound, it would hide the index from PostgreSQL's lasting plans, and SQLite, which sees
+    through it, would plan the statement anew at every execution.
+    """
+    value = getattr(element, "value", None) if isinstance(element, BindParameter) else None
+    if isinstance(value, StrEnum) or (value == "" and isinstance(value, str)):
+        return literal_column(f"'{value}'", type_=element.type)
+    return None
+
+
 class _TooLong(Exception):
     """A statement that is not worth its memory: it is made anew each time."""
 
@@ -82,6 +103,7 @@ class _Prepared:
     """One statement in one dialect."""
 
     def __init__(self, dialect: Dialect, statement: Query) -> None:
+        statement = visitors.replacement_traverse(statement, {}, _spelt_out)
         compiled = statement.compile(dialect=dialect)
         if not isinstance(compiled, SQLCompiler):
             raise TypeError("not a query")
