@@ -8,7 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     BindParameter,
@@ -103,7 +103,7 @@ class _Prepared:
     """One statement in one dialect."""
 
     def __init__(self, dialect: Dialect, statement: Query) -> None:
-        statement = visitors.replacement_traverse(statement, {}, _spelt_out)
+        statement = cast("Query", visitors.replacement_traverse(statement, {}, _spelt_out))
         compiled = statement.compile(dialect=dialect)
         if not isinstance(compiled, SQLCompiler):
             raise TypeError("not a query")
