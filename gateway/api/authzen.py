@@ -198,7 +198,7 @@ class Application:
                 "Decisions are asked with an organisation's own key.",
                 levers=(f"Use an API key with the scope {ATOM}.",),
             )
-        self.uses.note(t.api_keys, organisation_id, principal.key_id, now)
+        self.uses.note(t.api_keys.c.last_used_at, organisation_id, principal.key_id, now)
         uow = self.work.beside(database, organisation_id)
         if principal.access is None:
             principal = principals.timely(uow, principal)

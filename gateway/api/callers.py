@@ -37,7 +37,18 @@ class Callers:
         """
         token = self._session_token(request)
         if "Authorization" in request.headers or token is None:
-            return self._by_key(request)
+            found = self._by_key(request)
+        else:
+            found = self._by_session(request, endpoint, ids, token)
+        now = self.work.clock()
+        if found.organisation_id and found.member_id and found.is_newly_active(now):
+            kept = t.members.c.last_active_at
+            self.uses.note(kept, found.organisation_id, found.member_id, now)
+        return found
+
+    def _by_session(
+        self, request: Request, endpoint: Endpoint, ids: Mapping[str, UUID], token: str
+    ) -> Principal:
         if endpoint.writes:
             self._require_own_page(request, token)
         with person_work.read(self.work) as here:
@@ -52,7 +63,9 @@ class Callers:
         with self.work.platform() as database:
             principal = principals.authenticate(database, now, bearer)
         if principal.organisation_id is not None:
-            self.uses.note(t.api_keys, principal.organisation_id, principal.key_id, now)
+            self.uses.note(
+                t.api_keys.c.last_used_at, principal.organisation_id, principal.key_id, now
+            )
         return principal
 
     def _session_token(self, request: Request) -> str | None:

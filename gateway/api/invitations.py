@@ -8,12 +8,13 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from gateway.api.calls import Call
+from gateway.api.chatbot_wishes import ChatbotWish, chatbots_wanted
 from gateway.api.endpoint import LINK, LINK_AND_SESSION, OPERATOR, Endpoints, holds
 from gateway.api.models import PRINTABLE, SHOWN_ONCE, Answer, Body, Name, Page, Query
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.csv_rows import CSV_LIMIT, parse
-from gateway.domain.invitations import BULK_LIMIT, Chatbots, InvitationState
+from gateway.domain.invitations import BULK_LIMIT, InvitationState
 from gateway.services import (
     access,
     answering,
@@ -32,7 +33,6 @@ ONE = f"{ALL}/{{invitation}}"
 BY_LINK = "/invitations/{link}"
 INVITE = holds("members.invite")
 Email = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=PRINTABLE)]
-Section = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 GATES = (
     errors.BadEmail,
@@ -49,15 +49,6 @@ GATES = (
 )
 ENDED = (errors.InvitationRevoked, errors.InvitationExpired, errors.InvitationRotated)
 ON_ONE = (errors.InvalidTransition, errors.RoleAboveOwn, errors.RateLimited)
-
-
-class ChatbotWish(Body):
-    """A chatbot that somebody will see, and how far."""
-
-    chatbot_id: UUID
-    sections: dict[Section, Literal["none", "read", "write"]] | None = Field(
-        default=None, description="Levels by section; left out: everything that the role allows."
-    )
 
 
 class NewInvitation(Body):
@@ -260,7 +251,7 @@ def create_member(uow: UnitOfWork, call: Call, body: NewMember, prepared: str) -
         display_name=body.display_name,
         password_hash=prepared,
         role_id=_role(uow, body.role_id, body.role),
-        chatbots=_chatbots(body.chatbots),
+        chatbots=chatbots_wanted(body.chatbots),
         must_change_password=body.must_change_password,
     )
     made = direct_creation.create(uow, new, call.settings.origin)
@@ -336,7 +327,7 @@ def _wish(uow: UnitOfWork, body: NewInvitation) -> Wish:
     return Wish(
         email=body.email,
         role_id=_role(uow, body.role_id, body.role),
-        chatbots=_chatbots(body.chatbots),
+        chatbots=chatbots_wanted(body.chatbots),
         mailed=body.send_mail,
     )
 
@@ -350,15 +341,6 @@ def _role(uow: UnitOfWork, role_id: UUID | None, name: str | None) -> UUID | Non
     if found is None:
         raise errors.InvalidRequest(f"There is no role {name!r}.", field="role")
     return found
-
-
-def _chatbots(wanted: list[ChatbotWish] | None) -> Chatbots | None:
-    if wanted is None:
-        return None
-    named = {each.chatbot_id: each.sections for each in wanted}
-    if len(named) < len(wanted):
-        raise errors.InvalidRequest("A chatbot is named twice.", field="chatbots")
-    return named
 
 
 def _values(uow: UnitOfWork, row: Any) -> dict[str, Any]:

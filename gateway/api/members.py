@@ -1,18 +1,19 @@
 """Members: who they are, what they may do and why, and what is done to their membership."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from pydantic import Field
 
 from gateway.api.calls import Call
+from gateway.api.chatbot_wishes import ChatbotWish, chatbots_wanted
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.memberships import MemberState
-from gateway.services import access, audit, explaining, leaving, members, roster
+from gateway.services import access, audit, explaining, leaving, members, narrowing, roster
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -24,14 +25,30 @@ REMOVE = holds("members.remove")
 ON_OTHERS = (errors.RoleAboveOwn, errors.OwnAccess)
 
 
+Sort = Literal["joined", "name", "email", "role", "state", "last_active"]
+Downwards = Literal["-joined", "-name", "-email", "-role", "-state", "-last_active"]
+
+
 class MemberFilter(Query):
-    """Which members are wanted; removed ones only when asked for by their state."""
+    """Which members are wanted, in which order; removed ones only when asked for by their state."""
 
     state: Literal["active", "deactivated", "waitlisted", "removed"] | None = None
     role: UUID | None = None
     source: Literal["creator", "invitation", "direct", "scim", "jit"] | None = None
     connection: UUID | None = Field(default=None, description="Managed by this connection.")
+    availability: Literal["live", "away", "offline"] | None = None
+    chatbot: UUID | None = Field(default=None, description="Who sees this chatbot.")
+    team: UUID | None = Field(default=None, description="Who has a seat in this team.")
+    active_since: Instant | None = Field(default=None, description="Last active then or later.")
+    active_before: Instant | None = Field(
+        default=None, description="Last active before that, or never."
+    )
     q: Search | None = Field(default=None, description="Part of a name or address.")
+    sort: Literal[Sort, Downwards] = Field(
+        default="joined",
+        description="With a minus the other way round. Equals follow in the order of joining;"
+        " roles go from the highest rank to the lowest, who lacks a value comes last.",
+    )
 
 
 class ExplainQuery(Query):
@@ -43,9 +60,17 @@ class ExplainQuery(Query):
 
 
 class MemberChange(Body):
-    """What may be changed of a membership by hand."""
+    """What may be changed of a membership by hand; what is left out stays."""
 
-    role_id: UUID
+    role_id: UUID | None = None
+    bot_scope: Literal["all", "selected"] | None = Field(
+        default=None, description="Whether every chatbot of the role is seen, or those granted."
+    )
+    chatbots: list[ChatbotWish] | None = Field(
+        default=None,
+        max_length=500,
+        description="Exactly these chatbots, in place of those granted before.",
+    )
 
 
 class Member(Answer):
@@ -152,9 +177,17 @@ def listing(uow: UnitOfWork, page: Paging, query: MemberFilter) -> Page[Member]:
         role_id=query.role,
         source=query.source,
         managed_by=query.connection,
+        availability=query.availability,
+        chatbot_id=query.chatbot,
+        team_id=query.team,
+        active_since=query.active_since,
+        active_before=query.active_before,
         text=query.q,
+        order=cast(Sort, query.sort.removeprefix("-")),
+        descending=query.sort.startswith("-"),
     )
-    return page.page(roster.listing(uow, wanted, page.after, page.fetch), _shown)
+    steps = roster.listing(uow, wanted, page.key, page.fetch)
+    return page.page(steps, lambda step: _shown(step.row), lambda step: step.mark)
 
 
 @routes.endpoint(f"GET {ONE}", READ, tagged=True)
@@ -172,8 +205,15 @@ def read(uow: UnitOfWork, member: UUID) -> MemberDetail:
     errors=(*ON_OTHERS, errors.ManagedByIdP, errors.LastOwner),
 )
 def change(uow: UnitOfWork, member: UUID, body: MemberChange) -> MemberDetail:
-    """Give a member another role by hand."""
-    members.set_role(uow, member, body.role_id)
+    """Give a member another role or other chatbots by hand, from this moment on."""
+    if body.role_id is not None:
+        members.set_role(uow, member, body.role_id)
+    if body.bot_scope == "all":
+        if body.chatbots is not None:
+            raise errors.InvalidRequest("Every chatbot, or these: not both.", field="chatbots")
+        narrowing.open_every_chatbot(uow, member)
+    elif body.bot_scope is not None or body.chatbots is not None:
+        narrowing.narrow(uow, member, chatbots_wanted(body.chatbots))
     return read(uow, member)
 
 

@@ -102,10 +102,15 @@ def _opened(cursor: str, mark: str) -> Key:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise _foreign() from None
-    whole = isinstance(found, list) and all(isinstance(x, str) and x.isprintable() for x in found)
+    whole = isinstance(found, list) and all(isinstance(x, str) and _is_sound(x) for x in found)
     if not whole or not found or found[0] != mark:
         raise _foreign()
     return tuple(found[1:])
+
+
+def _is_sound(text: str) -> bool:
+    """Whether both databases take the text as a value."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _id(text: str) -> UUID:

@@ -45,6 +45,7 @@ CATALOGUE: dict[str, str] = {
     "member.adopted": "A member from the manual path is now managed by a connection.",
     "member.released": "A member is no longer managed by a connection.",
     "member.updated": "A member's name or address, as the organisation sees it, changed.",
+    "member.scope_changed": "A member sees every chatbot, or only those granted one by one.",
     "member.availability_changed": "A member is live, away or offline now, by their own word.",
     "member.activated": "A member is active again, or left the waiting list.",
     "member.deactivated": "A member lost all access; everything live of theirs has ended.",

@@ -131,6 +131,7 @@ class Entrance:
     member_epoch: int
     proved_at: datetime
     access_document: Mapping[str, Any]
+    last_active_at: datetime | None
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether somebody proved a moment ago, in a way this organisation takes, to be there."""

@@ -132,7 +132,7 @@ class Desk:
         who = auth.authenticate(database, now, connection, header)
         auth.require_network(who, request.remote_addr)
         own = who.connection
-        self.uses.note(t.scim_tokens, own.organisation_id, who.token_id, now)
+        self.uses.note(t.scim_tokens.c.last_used_at, own.organisation_id, who.token_id, now)
         try:
             self.allowances.take(own.id)
         except RateLimited:

@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain.access import RoleGrant, resolve
 from gateway.domain.decisions import Access
 from gateway.domain.events import Fact, Target
-from gateway.services import access, conversations
+from gateway.services import access, conversations, membership_lists
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -56,12 +56,9 @@ def first_access(
     newcomer = SimpleNamespace(**row, access_epoch=0, access_document={})
     access_now = resolve(access.of_newcomer(uow, access.member_facts(newcomer), role_grants))
     document = access_now.document()
-    columns = {
-        "access_document": document,
-        "access_epoch": 1,
-        "effective_role_id": access_now.role.id if access_now.role else None,
-    }
-    return FirstAccess(columns, _changed(newcomer, document))
+    return FirstAccess(
+        {**_columns(access_now, document), "access_epoch": 1}, _changed(newcomer, document)
+    )
 
 
 def _recompute_chunk(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
@@ -80,13 +77,22 @@ def _recompute_chunk(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
         uow.update(
             t.members,
             {"id": row.id},
-            access_document=document,
             access_epoch=row.access_epoch + 1,
-            effective_role_id=now.role.id if now.role else None,
+            **_columns(now, document),
         )
+        membership_lists.follow(uow, row.id, row.access_document, document)
         uow.record(_changed(row, document))
         _return_lost_conversations(uow, row, now)
     return changed
+
+
+def _columns(now: Access, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a member's row keeps of access."""
+    return {
+        "access_document": document,
+        "effective_role_id": now.role.id if now.role else None,
+        "every_chatbot": membership_lists.has_every_chatbot(document),
+    }
 
 
 def _changed(row: Any, document: Mapping[str, Any]) -> Fact:

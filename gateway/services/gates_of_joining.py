@@ -46,15 +46,23 @@ def offer(uow: UnitOfWork, email: str, role_id: UUID | None, wanted: Chatbots | 
     agreed = terms.current(uow).policies
     role = _role(uow, role_id, agreed)
     found = reach(role, Scope(agreed["bot_scope_default"]), wanted)
-    author = acting.author(uow)
+    require_may_open(uow, role, found)
+    return Offer(role, found)
+
+
+def require_may_open(uow: UnitOfWork, role: RoleDefinition, wanted: Reach) -> None:
+    """Refuse to open what the author may not, to somebody of a role.
+
+    :raises InvalidRequest: no such chatbot. :raises RoleAboveOwn: more than one's own.
+    """
     if not role.narrowable:
-        return Offer(role, found)
-    rules.require_may_give_scope(author, found.scope)
-    for chatbot_id, levels in found.chatbots.items():
+        return
+    author = acting.author(uow)
+    rules.require_may_give_scope(author, wanted.scope)
+    for chatbot_id, levels in wanted.chatbots.items():
         _require_chatbot(uow, chatbot_id)
         named: Mapping[str, Level] = parse_sections(levels)
         rules.require_may_grant(author, chatbot_id, named)
-    return Offer(role, found)
 
 
 def require_open(uow: UnitOfWork, email: str) -> None:

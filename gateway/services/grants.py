@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import Row, or_
 
 from gateway.domain.access import RoleGrant
 from gateway.domain.events import Fact, Target
@@ -135,11 +135,16 @@ def end(
     if source is not None:
         live = live.where(g.source == source)
     for grant in uow.all(live.order_by(g.id)):
-        uow.update(t.grants, {"id": grant.id}, valid_to=uow.now)
-        uow.record(
-            Fact(
-                "grant.ended",
-                (Target("member", str(member_id)),),
-                before={"kind": grant.kind, "source": grant.source},
-            )
+        end_one(uow, grant)
+
+
+def end_one(uow: UnitOfWork, grant: Row[Any]) -> None:
+    """End a live grant; the caller recomputes."""
+    uow.update(t.grants, {"id": grant.id}, valid_to=uow.now)
+    uow.record(
+        Fact(
+            "grant.ended",
+            (Target("member", str(grant.member_id)),),
+            before={"kind": grant.kind, "source": grant.source},
         )
+    )

@@ -17,7 +17,7 @@ from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import SECTION_ATOMS, Level
 from gateway.domain.plans import SubscriptionState
 from gateway.domain.roles import RoleDefinition
-from gateway.domain.sessions import Entrance, Session
+from gateway.domain.sessions import SEEN_EVERY, Entrance, Session
 from gateway.domain.sources import OwnerBotAccess
 from gateway.services import access, sessions
 from gateway.services.secrets import digest_secret
@@ -47,6 +47,7 @@ class Principal:
     access: Access | None = None
     session: Session | None = None
     entrance: Entrance | None = None
+    last_active_at: datetime | None = None
     token: str | None = field(default=None, repr=False)
 
     @property
@@ -88,6 +89,12 @@ class Principal:
                 atom=atom,
             )
         self.access.require(atom, chatbot_id)
+
+    def is_newly_active(self, now: datetime) -> bool:
+        """Whether it is time to note that the member behind it does something."""
+        if self.member_id is None:
+            return False
+        return self.last_active_at is None or now - self.last_active_at >= SEEN_EVERY
 
     def require_fresh(self, now: datetime) -> None:
         """Refuse whoever did not prove a moment ago who they are; the operator's key stands.
@@ -148,6 +155,7 @@ def of_session(here: PersonWork, token: str, organisation_id: UUID | None) -> Pr
         access=Access.from_document(document) if document.get("format") == FORMAT else None,
         session=entered.session,
         entrance=entered,
+        last_active_at=entered.last_active_at,
         token=token,
     )
 
@@ -199,6 +207,7 @@ def _principal(database: Connection, row: Row[Any]) -> Principal:
         member_id=row.member_id,
         scopes=frozenset(row.scopes),
         access=own,
+        last_active_at=row.last_active_at,
     )
 
 
@@ -232,6 +241,7 @@ def _live_keys() -> Select[Any]:
             k.member_id,
             k.role_id,
             m.access_document,
+            m.last_active_at,
             r.definition,
             o.terms_version,
         )

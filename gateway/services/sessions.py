@@ -71,6 +71,7 @@ def entrance(here: PersonWork, token: str, organisation_id: UUID) -> Entrance:
         member_epoch=row.member_epoch,
         proved_at=row.opened_at,
         access_document=row.access_document,
+        last_active_at=row.last_active_at,
     )
 
 
@@ -186,6 +187,7 @@ def _proofs(*conditions: Any, outer: bool = False) -> Select[Any]:
             m.contained,
             m.signed_out_at,
             m.access_document,
+            m.last_active_at,
             m.access_epoch.label("member_epoch"),
             o.name.label("organisation_name"),
             o.state.label("organisation_state"),

@@ -1,4 +1,4 @@
-"""Last use of tokens and keys: collected in memory, written once a second, never on a read.
+"""Last use of tokens, keys and memberships: collected in memory, written once a second.
 
 Losing a second of it in a crash loses nothing that a decision rests on.
 """
@@ -6,44 +6,46 @@ Losing a second of it in a crash loses nothing that a decision rests on.
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, Update, bindparam, update
+from sqlalchemy import Column, Update, bindparam, update
 
 from gateway.storage.unit_of_work import Work
 
 
 @dataclass
 class Uses:
-    """A buffer of the newest use of each credential."""
+    """A buffer of the newest use of each row, by the column that keeps it."""
 
-    _seen: dict[tuple[Table, UUID, UUID], datetime] = field(default_factory=dict)
+    _seen: dict[tuple[Column[Any], UUID, UUID], datetime] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, table: Table, organisation_id: UUID, row_id: UUID, at: datetime) -> None:
-        """Remember that the credential was used; takes no time worth measuring."""
+    def note(self, kept: Column[Any], organisation_id: UUID, row_id: UUID, at: datetime) -> None:
+        """Remember that the row was used; takes no time worth measuring."""
         with self._lock:
-            self._seen[table, organisation_id, row_id] = at
+            self._seen[kept, organisation_id, row_id] = at
 
     def flush(self, work: Work) -> None:
         """Write what was seen since the last flush."""
         with self._lock:
             seen, self._seen = self._seen, {}
-        by_table: dict[Table, list[dict[str, object]]] = {}
+        by_column: dict[Column[Any], list[dict[str, object]]] = {}
         # In key order, so that two processes never wait for each other in a circle.
-        for (table, organisation_id, row_id), at in sorted(
-            seen.items(), key=lambda item: (item[0][0].name, item[0][1], item[0][2])
+        for (kept, organisation_id, row_id), at in sorted(
+            seen.items(), key=lambda item: (item[0][0].table.name, item[0][1], item[0][2])
         ):
             row = {"organisation": organisation_id, "row": row_id, "at": at}
-            by_table.setdefault(table, []).append(row)
-        for table, rows in by_table.items():
+            by_column.setdefault(kept, []).append(row)
+        for kept, rows in by_column.items():
+            c = kept.table.c
             statement = (
-                update(table)
+                update(kept.table)
                 .where(
-                    table.c.organisation_id == bindparam("organisation"),
-                    table.c.id == bindparam("row"),
+                    c.organisation_id == bindparam("organisation"),
+                    c.id == bindparam("row"),
                 )
-                .values(last_used_at=bindparam("at"))
+                .values({kept.name: bindparam("at")})
             )
             _write(work, statement, rows)
 

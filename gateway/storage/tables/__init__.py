@@ -30,7 +30,13 @@ from gateway.storage.tables.facts import (
 )
 from gateway.storage.tables.invitations import invitation_links, invitations
 from gateway.storage.tables.mapping import mapping_rules
-from gateway.storage.tables.members import grants, member_versions, members
+from gateway.storage.tables.members import (
+    grants,
+    member_chatbots,
+    member_teams,
+    member_versions,
+    members,
+)
 from gateway.storage.tables.metadata import Versioned, metadata
 from gateway.storage.tables.organisations import (
     api_keys,
@@ -106,6 +112,8 @@ __all__ = [
     "link_proposals",
     "mailed_links",
     "mapping_rules",
+    "member_chatbots",
+    "member_teams",
     "member_versions",
     "members",
     "metadata",

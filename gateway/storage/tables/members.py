@@ -39,6 +39,7 @@ members = Table(
     # Caches, written inside the funnel only.
     Column("effective_role_id", Uuid, nullable=True),
     number("access_epoch", default=0),
+    Column("every_chatbot", Boolean, nullable=False, server_default=text("false")),
     Column("access_document", JSONText, nullable=False),
     instant("created_at"),
     instant("last_active_at", nullable=True),
@@ -48,11 +49,43 @@ members = Table(
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
     only("uq_members_person", "organisation_id", "person_id", where="state <> 'removed'"),
-    lookup("ix_members_email", "organisation_id", "email_key"),
     lookup("ix_members_person", "person_id"),
     lookup("ix_members_owners", "organisation_id", where="owner_of_record"),
-    lookup("ix_members_role", "organisation_id", "effective_role_id"),
     lookup("ix_members_waiting", "organisation_id", "created_at", where="state = 'waitlisted'"),
+    # Each order of the list, and each filter that may leave few of many.
+    lookup("ix_members_name", "organisation_id", "name_key", "id", "email_key"),
+    lookup("ix_members_email", "organisation_id", "email_key", "id"),
+    lookup("ix_members_active", "organisation_id", "last_active_at", "id"),
+    lookup("ix_members_role", "organisation_id", "effective_role_id", "id"),
+    lookup("ix_members_state", "organisation_id", "state", "id"),
+    lookup("ix_members_source", "organisation_id", "source", "id"),
+    lookup("ix_members_managed", "organisation_id", "managed_by", "id"),
+    lookup("ix_members_availability", "organisation_id", "availability", "id"),
+    lookup("ix_members_every_chatbot", "organisation_id", "id", where="every_chatbot"),
+)
+
+# By chatbot and by team whose members they are, as the stored document says: so that lists find
+# them. Written inside the funnel only; who sees every chatbot has no row for each.
+member_chatbots = Table(
+    "member_chatbots",
+    metadata,
+    organisation_id(),
+    Column("chatbot_id", Uuid, nullable=False),
+    Column("member_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "chatbot_id", "member_id"),
+    reference("chatbots", "chatbot_id"),
+    reference("members", "member_id"),
+)
+
+member_teams = Table(
+    "member_teams",
+    metadata,
+    organisation_id(),
+    Column("team_id", Uuid, nullable=False),
+    Column("member_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "team_id", "member_id"),
+    reference("teams", "team_id"),
+    reference("members", "member_id"),
 )
 
 member_versions = versioned(

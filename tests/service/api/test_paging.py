@@ -14,10 +14,12 @@ from tests.service.api.examples import Things, path_of, things
 from tests.service.api.test_forms import problem
 
 
-def walk(caller: Caller, path: str, limit: int, between: Any = None) -> list[dict[str, Any]]:
+def walk(
+    caller: Caller, path: str, limit: int, between: Any = None, **filters: str
+) -> list[dict[str, Any]]:
     """Every item of a list, page by page."""
     items: list[dict[str, Any]] = []
-    query: dict[str, Any] = {"limit": limit}
+    query: dict[str, Any] = {"limit": limit, **filters}
     while True:
         page = caller.get(path, query_string=query).get_json()
         assert len(page["items"]) <= limit

@@ -140,7 +140,7 @@ class Stage:
         """Addresses of the members, by name."""
         with self.work.read(self.organisation_id) as uow:
             rows = roster.listing(uow, roster.Wanted(), None, 100)
-        return sorted(row.email for row in rows)
+        return sorted(step.row.email for step in rows)
 
     def facts(self, prefix: str) -> list[str]:
         """What was recorded, in its order."""

@@ -273,6 +273,7 @@ def upgrade() -> None:
         sa.Column("availability", sa.String(), nullable=False),
         sa.Column("effective_role_id", sa.Uuid(), nullable=True),
         sa.Column("access_epoch", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("every_chatbot", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("access_document", types.JSONText(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_active_at", types.UTCDateTime(), nullable=True),
@@ -284,7 +285,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_members")),
     )
     with op.batch_alter_table("members", schema=None) as batch_op:
-        batch_op.create_index("ix_members_email", ["organisation_id", "email_key"], unique=False)
+        batch_op.create_index(
+            "ix_members_active", ["organisation_id", "last_active_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_members_availability", ["organisation_id", "availability", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_members_email", ["organisation_id", "email_key", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_members_every_chatbot",
+            ["organisation_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("every_chatbot"),
+            sqlite_where=sa.text("every_chatbot"),
+        )
+        batch_op.create_index(
+            "ix_members_managed", ["organisation_id", "managed_by", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_members_name", ["organisation_id", "name_key", "id", "email_key"], unique=False
+        )
         batch_op.create_index(
             "ix_members_owners",
             ["organisation_id"],
@@ -294,8 +316,12 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_members_person", ["person_id"], unique=False)
         batch_op.create_index(
-            "ix_members_role", ["organisation_id", "effective_role_id"], unique=False
+            "ix_members_role", ["organisation_id", "effective_role_id", "id"], unique=False
         )
+        batch_op.create_index(
+            "ix_members_source", ["organisation_id", "source", "id"], unique=False
+        )
+        batch_op.create_index("ix_members_state", ["organisation_id", "state", "id"], unique=False)
         batch_op.create_index(
             "ix_members_waiting",
             ["organisation_id", "created_at"],
@@ -737,6 +763,25 @@ def upgrade() -> None:
     with op.batch_alter_table("mailed_links", schema=None) as batch_op:
         batch_op.create_index("ix_mailed_links_email", ["email_key", "purpose"], unique=False)
 
+    op.create_table(
+        "member_teams",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("team_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_member_teams_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "team_id"],
+            ["teams.organisation_id", "teams.id"],
+            name=op.f("fk_member_teams_team_id_teams"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "team_id", "member_id", name=op.f("pk_member_teams")
+        ),
+    )
     op.create_table(
         "members_history",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -1340,6 +1385,25 @@ def upgrade() -> None:
             sqlite_where=sa.text("token_hash <> ''"),
         )
 
+    op.create_table(
+        "member_chatbots",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("chatbot_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "chatbot_id"],
+            ["chatbots.organisation_id", "chatbots.id"],
+            name=op.f("fk_member_chatbots_chatbot_id_chatbots"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_member_chatbots_member_id_members"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "chatbot_id", "member_id", name=op.f("pk_member_chatbots")
+        ),
+    )
     op.create_table(
         "page_ends",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -2015,6 +2079,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_page_ends_kept")
 
     op.drop_table("page_ends")
+    op.drop_table("member_chatbots")
     with op.batch_alter_table("link_proposals", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_link_proposals_token",
@@ -2176,6 +2241,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("members_history")
+    op.drop_table("member_teams")
     with op.batch_alter_table("mailed_links", schema=None) as batch_op:
         batch_op.drop_index("ix_mailed_links_email")
 
@@ -2285,6 +2351,8 @@ def downgrade() -> None:
             postgresql_where=sa.text("state = 'waitlisted'"),
             sqlite_where=sa.text("state = 'waitlisted'"),
         )
+        batch_op.drop_index("ix_members_state")
+        batch_op.drop_index("ix_members_source")
         batch_op.drop_index("ix_members_role")
         batch_op.drop_index("ix_members_person")
         batch_op.drop_index(
@@ -2292,7 +2360,16 @@ def downgrade() -> None:
             postgresql_where=sa.text("owner_of_record"),
             sqlite_where=sa.text("owner_of_record"),
         )
+        batch_op.drop_index("ix_members_name")
+        batch_op.drop_index("ix_members_managed")
+        batch_op.drop_index(
+            "ix_members_every_chatbot",
+            postgresql_where=sa.text("every_chatbot"),
+            sqlite_where=sa.text("every_chatbot"),
+        )
         batch_op.drop_index("ix_members_email")
+        batch_op.drop_index("ix_members_availability")
+        batch_op.drop_index("ix_members_active")
 
     op.drop_table("members")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
