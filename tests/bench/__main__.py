@@ -23,7 +23,7 @@ from rich.progress import (
 
 from idp_fixtures.entra import FirstSync
 from tests import parts
-from tests.bench import report, scenes
+from tests.bench import report, scenes, sign_in
 from tests.bench.measuring import Multiple, Pace, multiple
 from tests.bench.operations import OPERATIONS, Operation, named
 from tests.bench.report import Results
@@ -39,7 +39,9 @@ KINDS = ("sqlite", "postgresql")
 @click.option("--rounds", default=11, show_default=True, help="Runs of each operation.")
 @click.option("--reads", default=120, show_default=True, help="Requests of one run, reads.")
 @click.option("--writes", default=60, show_default=True, help="Requests of one run, writes.")
-@click.option("--sync/--no-sync", default=True, help="Play a first sync of 1 000 users too.")
+@click.option(
+    "--sync/--no-sync", default=True, help="Play a first sync of 1 000 users, and sign-ins, too."
+)
 @click.option("--write", "page", type=click.Path(path_type=Path), help="Write a page of it too.")
 @click.option("--profile", "profiled", help="Say instead where this operation's time goes.")
 def main(
@@ -115,6 +117,9 @@ def _measure_size(
             if sync is not None:
                 results.offboardings[size] = scenes.offboarding(stage)
                 results.syncs[size] = scenes.sync(stage, sync)
+            if sync is not None and not results.sign_ins:
+                # Once: it does not depend on the directory's size.
+                results.sign_ins[size] = sign_in.sign_ins(stage, theatre.folder)
 
 
 def _measured(stage: Stage, operation: Operation) -> Multiple:

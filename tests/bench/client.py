@@ -25,12 +25,19 @@ class UnexpectedAnswer(RuntimeError):
 class Client:
     """One connection to a server on loopback."""
 
-    def __init__(self, port: int, token: str | None = None, patience: float = 60.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        token: str | None = None,
+        patience: float = 60.0,
+        cookie: str | None = None,
+    ) -> None:
         self._patience = patience
         self._address = ("127.0.0.1", port)
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        kept = f"Cookie: {cookie}\r\n" if cookie else ""
         self._headers = (
-            f"Host: 127.0.0.1:{port}\r\n{authorization}"
+            f"Host: 127.0.0.1:{port}\r\n{authorization}{kept}"
             "Accept: application/scim+json, application/json\r\n"
         )
         self._socket: socket.socket | None = None

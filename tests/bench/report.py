@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.bench.measuring import Cost, Multiple
 from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, OPERATIONS, PAGE, Budget, Yardstick
 from tests.bench.scenes import SYNC_BUDGET, Offboarding, Sync
+from tests.bench.sign_in import SignIns
 
 INTRODUCTION = """# Performance
 
@@ -34,6 +35,7 @@ class Results:
     yardsticks: dict[int, Mapping[Yardstick, Cost]] = field(default_factory=dict)
     syncs: dict[int, Sync] = field(default_factory=dict)
     offboardings: dict[int, Offboarding] = field(default_factory=dict)
+    sign_ins: dict[int, Mapping[str, SignIns]] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, Budget | None, dict[int, tuple[float, float, float]]]]:
         """Yield each operation with (CPU multiple, wall multiple, CPU milliseconds) by size."""
@@ -134,12 +136,22 @@ def _scenes(results: Results) -> Iterator[str]:
             f"server {sync.megabytes:.0f} MB, {sync.grown:+.0f} MB meanwhile."
         )
     for size, gone in sorted(results.offboardings.items()):
+        refused = ", ".join(f"{who} {after * 1000:.1f} ms" for who, after in gone.refused.items())
         yield (
-            f"Offboarding at {size} users: answered after {gone.answered * 1000:.1f} ms "
-            f"(95 %: {gone.answered_95 * 1000:.1f} ms), seen by another client after "
-            f"{gone.visible * 1000:.1f} ms; looks after the answer that still showed access: "
-            f"{gone.late}."
+            f"Offboarding at {size} users: `active: false` answered after "
+            f"{gone.answered * 1000:.1f} ms (95 %: {gone.answered_95 * 1000:.1f} ms); from its "
+            f"answer until the next request was refused: {refused}; requests after the answer that "
+            f"were let in: {gone.late}."
         )
+    for size, protocols in sorted(results.sign_ins.items()):
+        for protocol, found in protocols.items():
+            rates = ", ".join(f"{rate:.0f} by {count}" for count, rate in found.rates.items())
+            yield (
+                f"Sign-in through {protocol} at {size} users: {found.cpu * 1000:.1f} ms CPU, of "
+                f"which verification {found.verification * 1000:.1f} ms and the rest "
+                f"{(found.cpu - found.verification) * 1000:.1f} ms; sign-ins per second by number "
+                f"of server processes: {rates}."
+            )
 
 
 def _budget(budget: Budget | None, place: int) -> str:

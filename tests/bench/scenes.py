@@ -1,12 +1,14 @@
 """What is more than one kind of request: a whole first sync, and how soon an offboarding shows."""
 
+import itertools
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
 
 from idp_fixtures.entra import FirstSync, first_sync
-from tests.bench import processes
+from tests.bench import leavers, processes
 from tests.bench.client import Client, UnexpectedAnswer
 from tests.bench.measuring import percentiles
 from tests.bench.stage import Stage
@@ -29,14 +31,16 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Offboarding:
-    """Seconds from sending `active: false`, medians: until its answer, and until others see it.
+    """Seconds, medians: from sending `active: false` until its answer, and from there on.
 
-    `late` counts observations after the answer that still showed access.
+    `refused` says how long after the answer the next request had been refused: by the leaver's
+    web session, by the leaver's API key; `access` is an administrator's look at the member. `late`
+    counts requests after the answer that were let in, or still showed access.
     """
 
     answered: float
     answered_95: float
-    visible: float
+    refused: Mapping[str, float]
     late: int
 
 
@@ -64,38 +68,37 @@ WATCHED = 50
 
 
 def offboarding(stage: Stage) -> Offboarding:
-    """Deactivate people one by one, and look at once, over another connection, who sees it."""
-    people = f"/api/v1/organisations/{stage.world.organisation_id}/members"
-    answered, visible, late = [], [], 0
+    """Deactivate people one by one, and look at once, over other connections, who sees it.
+
+    The first look after each answer is another one in turn: it alone waited for nothing else.
+    """
     pairs = list(zip(stage.world.users, stage.world.members, strict=True))[-WATCHED:]
+    answered: list[float] = []
+    refused: dict[str, list[float]] = {"access": [], "session": [], "key": []}
+    turns, late = itertools.cycle(refused), 0
     session = stage.session()
     with closing(session.client), closing(Client(stage.port, stage.world.api_key)) as watcher:
-        for user, member in pairs:
-            look = watcher.request("GET", f"{people}/{member}")
-            path = f"/Users/{user}"
-            session.ask("PATCH", path, _active(on=True))
-            if _has_lost(watcher, look):
-                raise UnexpectedAnswer("an active member has no access")
-            started = time.perf_counter()
-            session.ask("PATCH", path, _active(on=False))
-            answered.append(time.perf_counter() - started)
-            while not _has_lost(watcher, look):
-                late += 1
-            visible.append(time.perf_counter() - started)
-            session.ask("PATCH", path, _active(on=True))
+        for (user, member), first in zip(pairs, turns, strict=False):
+            session.ask("PATCH", f"/Users/{user}", _active(on=True))
+            with leavers.leaver(stage, member, watcher) as looks:
+                if any(is_out() for is_out in looks.values()):
+                    raise UnexpectedAnswer("an active member has no access")
+                started = time.perf_counter()
+                session.ask("PATCH", f"/Users/{user}", _active(on=False))
+                answer = time.perf_counter()
+                answered.append(answer - started)
+                for name in sorted(looks, key=lambda name: name != first):
+                    while not looks[name]():
+                        late += 1
+                    if name == first:
+                        refused[name].append(time.perf_counter() - answer)
+            session.ask("PATCH", f"/Users/{user}", _active(on=True))
     return Offboarding(
         answered=median(answered),
         answered_95=next(percentiles(answered, 0.95)),
-        visible=median(visible),
+        refused={name: median(times) for name, times in refused.items() if times},
         late=late,
     )
-
-
-def _has_lost(watcher: Client, look: bytes) -> bool:
-    answer = watcher.send(look)
-    if answer.status != 200:
-        raise UnexpectedAnswer(f"a member was answered {answer.status}: {answer.body[:300]!r}")
-    return answer.json()["access"]["standing"] is not None
 
 
 def _active(*, on: bool) -> dict[str, object]:

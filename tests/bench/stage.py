@@ -1,5 +1,6 @@
 """Everything that one measurement needs: a database, its world, the server and the yardsticks."""
 
+import base64
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -7,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.app import build_work
+from gateway.settings import Settings
+from gateway.storage.unit_of_work import Work
 from tests.bench import processes, seeding, yardstick
 from tests.bench.client import Client, UnexpectedAnswer
 from tests.bench.measuring import Cost, Pace, Runner, middle
@@ -16,6 +20,9 @@ from tests.bench.seeding import Progress, World
 
 UNBOUNDED = {"GATEWAY_SCIM_RATE": "1000000", "GATEWAY_SCIM_BURST": "1000000"}
 """The limit of a connection's requests stays in the path, and is never reached."""
+
+KEYS = base64.b64encode(bytes(32)).decode()
+"""What seals secrets: of a bench, nobody's."""
 
 SERVE = ["-m", "gateway.cli", "serve", "--workers", "1", "--port"]
 
@@ -27,6 +34,7 @@ class Stage:
     kind: str
     users: int
     world: World
+    url: str
     port: int
     pace: Pace
     server: Runner
@@ -55,6 +63,16 @@ class Stage:
     def session_for(self, operation: Operation) -> Session:
         """Return a connection with the credential that the operation takes."""
         return self.session(self.world.api_key if operation.by_key else None)
+
+    @contextmanager
+    def working(self) -> Iterator[Work]:
+        """Open units of work on the stage's database, beside the server."""
+        origin = f"http://127.0.0.1:{self.port}"
+        work = build_work(Settings(base_url=origin, database_url=self.url, encryption_keys=KEYS))
+        try:
+            yield work
+        finally:
+            work.engines.dispose()
 
     def yardstick(self, kind: Yardstick) -> Cost:
         """Measure one run of a yardstick."""
@@ -112,6 +130,7 @@ class Theatre:
                 kind=kind,
                 users=users,
                 world=world,
+                url=url,
                 port=port,
                 pace=self.pace,
                 server=Runner(Meter((server,), self._postmaster(kind))),

@@ -10,7 +10,7 @@ from flask import Flask
 from gateway.app import create_app
 from gateway.settings import Settings
 from idp_fixtures.entra import FirstSync
-from tests.bench import report, scenes
+from tests.bench import report, scenes, sign_in
 from tests.bench.__main__ import measure
 from tests.bench.client import Answer, Client
 from tests.bench.measuring import Pace
@@ -106,7 +106,10 @@ def test_no_request_walks_through_the_directory_on_sqlite(
 def test_the_bench_measures_real_servers_and_prints_its_table(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenes, "WATCHED", 2)
+    monkeypatch.setattr(scenes, "WATCHED", 3)
+    for name, few in (("PEOPLE", 2), ("TIMES", 2), ("RUNS", 1), ("LANES", 2)):
+        monkeypatch.setattr(sign_in, name, few)
+    monkeypatch.setitem(sign_in.WORKERS, "postgresql", (2,))
     operations = [*named("GET user"), *named("POST user"), *named("explain")]
     small = FirstSync(users=4, groups=1, group_size=2, lanes=2)
     results = measure(kind, [4, 8], operations, Pace(rounds=1, reads=2, writes=2), small)
@@ -114,6 +117,9 @@ def test_the_bench_measures_real_servers_and_prints_its_table(
     assert set(results.multiples[8]) == {each.name for each in operations}
     assert results.syncs[4].requests == small.requests
     assert results.offboardings[8].late == 0
+    assert set(results.offboardings[8].refused) == {"access", "session", "key"}
+    assert set(results.sign_ins[4]) == {"SAML", "OpenID Connect"}
+    assert all(0 < x.verification < x.cpu for x in results.sign_ins[4].values())
     for operation in operations:
         assert f"| {operation.name} | " in text
 

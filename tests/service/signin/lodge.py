@@ -218,6 +218,12 @@ def activated(work: Work, house: House, **settings: Any) -> Lodge:
 
 def connected(work: Work, house: House, protocol: str, wish: Mapping[str, Any]) -> Lodge:
     """Make a tested, active connection of a protocol."""
+    connection_id = connect(work, house.organisation_id, protocol, wish)
+    return Lodge(work, house, connection_id, str(wish["issuer"]))
+
+
+def connect(work: Work, organisation_id: UUID, protocol: str, wish: Mapping[str, Any]) -> UUID:
+    """Make a tested, active connection of a protocol; return its id."""
 
     def furnish(uow: UnitOfWork) -> UUID:
         made = sso_setup.create(uow, protocol, "Okta", "okta", **wish)
@@ -226,8 +232,7 @@ def connected(work: Work, house: House, protocol: str, wish: Mapping[str, Any]) 
         sso_setup.activate(uow, made)
         return made
 
-    connection_id = work.run(house.organisation_id, OPERATOR, furnish)
-    return Lodge(work, house, connection_id, str(wish["issuer"]))
+    return work.run(organisation_id, OPERATOR, furnish)
 
 
 def lodge(work: Work, slug: str = "acme", preset: str = "five_role", **settings: Any) -> Lodge:
@@ -235,4 +240,4 @@ def lodge(work: Work, slug: str = "acme", preset: str = "five_role", **settings:
     return activated(work, house(work, slug, preset), **settings)
 
 
-__all__ = ["Lodge", "activated", "attempts", "certificate", "connected", "lodge"]
+__all__ = ["Lodge", "activated", "attempts", "certificate", "connect", "connected", "lodge"]
