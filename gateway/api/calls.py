@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from gateway.api import reading
 from gateway.api.callers import Callers
+from gateway.api.downloads import Downloads, Reading
 from gateway.api.endpoint import CHATBOT, ORGANISATION, Endpoint
 from gateway.api.models import SHOWN_ONCE
 from gateway.api.problems import STATUSES, Unreadable
@@ -28,6 +29,7 @@ from gateway.domain.errors import (
 from gateway.domain.identity import Context
 from gateway.logs import logger
 from gateway.services import explaining, idempotency, principals
+from gateway.services.exports import Download
 from gateway.services.idempotency import Once
 from gateway.services.principals import Principal
 from gateway.settings import Settings
@@ -57,12 +59,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body and ETag, ready to be sent."""
+    """Status, body and ETag, ready to be sent; or a file, whose end the sender tells of."""
 
     status: int
     body: bytes
     etag: str | None
     replayed: bool = False
+    download: Download | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Dispatcher:
     settings: Settings
     callers: Callers
     readers: Mapping[str, Endpoint]
+    downloads: Downloads
 
     def answer(self, endpoint: Endpoint, request: Request, ids: Ids) -> Answer:
         """Return what the endpoint answers to the request.
@@ -86,7 +90,7 @@ class Dispatcher:
         turn = _Turn(self, endpoint, request, ids, principal, wish)
         try:
             _require_reach(endpoint, principal, ids)
-            done = self._write(turn) if endpoint.writes else self._read(turn)
+            done = self._done(turn)
         except GatewayError as error:
             raise self._named(error, turn) from None
         if isinstance(done, Refused):
@@ -112,6 +116,21 @@ class Dispatcher:
             return reading.wish(endpoint, request, int(self.settings.max_body))
         except (Unreadable, GatewayError) as wrong:
             return wrong
+
+    def _done(self, turn: "_Turn") -> Answer | Refused:
+        if not turn.endpoint.downloads:
+            return self._write(turn) if turn.endpoint.writes else self._read(turn)
+        place = self.downloads.begin(turn.ids[ORGANISATION])
+        try:
+            done = self._write(turn)
+        except BaseException:
+            place.end()
+            raise
+        if isinstance(done, Refused) or done.download is None:
+            place.end()
+            return done
+        chunks = Reading(done.download.chunks, place)
+        return replace(done, download=replace(done.download, chunks=chunks))
 
     def _read(self, turn: "_Turn") -> Answer:
         if turn.endpoint.personal:
@@ -227,7 +246,9 @@ class _Turn:
         }
         return endpoint.function(**{name: given[name] for name in endpoint.wants})
 
-    def written(self, value: BaseModel | None) -> Answer:
+    def written(self, value: BaseModel | Download | None) -> Answer:
+        if isinstance(value, Download):
+            return Answer(self.endpoint.status, b"", None, download=value)
         body = _json(value)
         return Answer(self.endpoint.status, body, self._tag(body))
 
@@ -271,6 +292,12 @@ class _Turn:
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
             return None
+        if self.endpoint.downloads:
+            raise InvalidRequest(
+                "A file is not kept for retries; ask again without the key.",
+                field="Idempotency-Key",
+                place="header",
+            )
         if not PROPER_KEY.fullmatch(key):
             raise InvalidRequest(
                 "An Idempotency-Key has 1 to 200 visible ASCII characters.",

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from gateway.domain.errors import GatewayError, StepUpRequired
 from gateway.domain.permissions import ACTIONS, BOT_ATOMS, SECTION_ATOMS
+from gateway.services.exports import Download
 
 PREFIX = "/api/v1"
 ORGANISATION = "organisation"
@@ -124,9 +125,14 @@ class Endpoint:
 
     @property
     def answer(self) -> type[BaseModel] | None:
-        """The model of the answer; nothing where the answer is 204."""
+        """The model of the answer; nothing where the answer is 204 or a file."""
         answer = self.hints["return"]
-        return None if answer is NoneType else answer
+        return None if answer in (NoneType, Download) else answer
+
+    @property
+    def downloads(self) -> bool:
+        """Whether the answer is a file, written while it is read."""
+        return self.hints["return"] is Download
 
     @property
     def pages(self) -> bool:
@@ -183,7 +189,8 @@ class Endpoint:
             "return" not in self.hints,
             not ids <= set(self.ids),
             self.on_chatbot and CHATBOT not in self.ids,
-            (self.answer is None) != (self.status == 204),
+            (self.answer is None) != (self.status == 204 or self.downloads),
+            self.downloads and not (self.writes and self.scoped),
             "uow" in self.wants and not (self.scoped or self.writes or self.allow.link),
             self.allow.link != (LINK_NAME in self.ids),
             self.pages and self.writes,

@@ -10,11 +10,13 @@ from gateway.api import problems
 from gateway.api.by_link import LinkDispatcher
 from gateway.api.callers import Callers
 from gateway.api.calls import Answer, Dispatcher
+from gateway.api.downloads import Downloads
 from gateway.api.endpoint import LINK_LENGTH, LINK_NAME, PREFIX, Endpoint
 from gateway.api.openapi import document
 from gateway.api.problems import Refusal, Unreadable
 from gateway.domain.errors import GatewayError, NotFound
 from gateway.logs import logger
+from gateway.services.exports import Download
 from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage.unit_of_work import Work
@@ -29,7 +31,8 @@ def mount(endpoints: Iterable[Endpoint], work: Work, settings: Settings, uses: U
     endpoints = list(endpoints)
     readers = {each.path: each for each in endpoints if each.tagged and not each.writes}
     callers = Callers(work, settings, uses)
-    dispatcher = Dispatcher(work, settings, callers, readers)
+    downloads = Downloads(max(1, settings.request_threads // 2))
+    dispatcher = Dispatcher(work, settings, callers, readers, downloads)
     links = LinkDispatcher(work, settings, callers)
     blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
     for endpoint in endpoints:
@@ -61,10 +64,20 @@ def _view(dispatcher: Dispatcher | LinkDispatcher, endpoint: Endpoint) -> Any:
 
 
 def _answered(answer: Answer) -> Response:
+    if answer.download is not None:
+        return _file(answer.download)
     headers = {"ETag": answer.etag} if answer.etag else {}
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
     return _response(answer.status, answer.body, "application/json", headers)
+
+
+def _file(download: Download) -> Response:
+    response = Response(download.chunks, content_type=download.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{download.filename}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _sent(refusal: Refusal) -> Response:

@@ -12,6 +12,7 @@ from gateway.api.endpoint import LINK_LENGTH, LINK_NAME, PREFIX, Endpoint
 from gateway.api.models import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from gateway.api.problems import MEDIA_TYPE, STATUSES, WIRE_CODES, Problem
 from gateway.domain import errors
+from gateway.domain.exports import MEDIA_TYPES
 from gateway.domain.permissions import PLATFORM_ATOMS
 
 Schema = dict[str, Any]
@@ -90,7 +91,7 @@ def _refusals(endpoint: Endpoint) -> Iterator[type[errors.GatewayError]]:
         yield errors.SubscriptionExpired
     if endpoint.writes:
         yield errors.TryAgain
-        yield errors.IdempotencyMismatch
+        yield errors.RateLimited if endpoint.downloads else errors.IdempotencyMismatch
     if endpoint.writes and endpoint.tagged and endpoint.method != "POST":
         yield errors.PreconditionFailed
 
@@ -146,7 +147,7 @@ def _parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> Iterator[Sche
         yield from _query_parameters(schemas[_name(endpoint.query)])
     if endpoint.pages:
         yield from _query_parameters(schemas[_name(PageQuery)])
-    if endpoint.writes and not endpoint.allow.link:
+    if endpoint.writes and not (endpoint.allow.link or endpoint.downloads):
         yield _header(
             "Idempotency-Key",
             "Names this request; a retry with the same key and body gets the same answer.",
@@ -193,6 +194,9 @@ def _responses(endpoint: Endpoint) -> Schema:
     success: Schema = {"description": "Done."}
     if endpoint.answer is not None:
         success["content"] = {"application/json": {"schema": _ref(endpoint.answer)}}
+    if endpoint.downloads:
+        file: Schema = {"schema": {"type": "string"}}
+        success["content"] = {each.partition(";")[0]: file for each in MEDIA_TYPES.values()}
     if endpoint.tagged and endpoint.answer is not None:
         tag = {"description": "Version of the resource.", "schema": {"type": "string"}}
         success["headers"] = {"ETag": tag}

@@ -1,22 +1,18 @@
 """Rules of signing in: what an organisation asks of people's own factors, and who did what."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from gateway.api.endpoint import Endpoints, freshly, holds, holds_or_operator
-from gateway.api.models import Answer, Body, Page, Query
-from gateway.api.paging import Paging
-from gateway.domain import errors
-from gateway.services import audit, break_glass, terms
+from gateway.api.models import Answer, Body
+from gateway.services import break_glass, terms
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
 RULES = "/organisations/{organisation}/sign-in-policy"
 GLASS = "/organisations/{organisation}/break-glass-owners"
-HISTORY = "/organisations/{organisation}/login-history"
 
 
 class SignInPolicy(Answer):
@@ -52,26 +48,6 @@ class BreakGlassOwners(Answer):
     """The break-glass owners, at most two."""
 
     items: list[BreakGlassOwner]
-
-
-class HistoryFilter(Query):
-    """Whose sign-ins are wanted."""
-
-    member: UUID | None = None
-
-
-class SignIn(Answer):
-    """One sign-in, or what became of an attempt."""
-
-    id: UUID
-    occurred_at: datetime
-    member_id: UUID | None
-    connection_id: UUID | None
-    method: str
-    result: str
-    code: str | None
-    ip: str | None
-    user_agent: str | None
 
 
 @routes.endpoint(f"GET {RULES}", holds("settings.read"), tagged=True)
@@ -127,27 +103,3 @@ def confirm(uow: UnitOfWork, member: UUID) -> BreakGlassOwners:
 def end(uow: UnitOfWork, member: UUID) -> None:
     """Make a break-glass owner an ordinary owner again."""
     break_glass.end(uow, member)
-
-
-@routes.endpoint(f"GET {HISTORY}", holds("audit.read"), errors=(errors.NotFound,))
-def login_history(uow: UnitOfWork, page: Paging, query: HistoryFilter) -> Page[SignIn]:
-    """List sign-ins with every outcome, the newest first."""
-    filters = audit.Filters(action="signin.", target_id=query.member)
-    rows = audit.listing(uow, filters, page.after_instant, page.fetch)
-    return page.page(rows, _shown, lambda event: (event.occurred_at.isoformat(), str(event.id)))
-
-
-def _shown(event: audit.Event) -> SignIn:
-    said: dict[str, Any] = event.after or {}
-    targets = {target.type: UUID(target.id) for target in event.targets}
-    return SignIn(
-        id=event.id,
-        occurred_at=event.occurred_at,
-        member_id=targets.get("member"),
-        connection_id=targets.get("connection"),
-        method=str(said.get("method", "")),
-        result=event.outcome,
-        code=said.get("code"),
-        ip=event.context.ip,
-        user_agent=event.context.user_agent,
-    )

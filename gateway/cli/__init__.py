@@ -9,7 +9,8 @@ import sys
 import click
 from sqlalchemy.exc import OperationalError
 
-from gateway.cli.asking import audit_trail, member
+from gateway.cli.asking import member
+from gateway.cli.audit import audit_trail
 from gateway.cli.credentials import encryption_keys, operator_key, scim_token
 from gateway.cli.demonstration import demo
 from gateway.cli.organisations import domain, organisation, owner

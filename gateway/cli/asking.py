@@ -1,17 +1,15 @@
-"""`gateway member explain` and `gateway audit verify`: questions that change nothing."""
+"""`gateway member explain`: a question that changes nothing."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import click
 
 from gateway.cli import finding
 from gateway.cli.opening import open_settings, open_work
-from gateway.cli.printing import Instant, answer, as_json, progress
-from gateway.services import audit, explaining, organisations
-from gateway.storage.unit_of_work import Work
+from gateway.cli.printing import Instant, answer, as_json
+from gateway.services import explaining
 
 MARKS = {True: "yes", False: "NO ", None: "-  "}
 """How a gate stands: passed, closed, or not reached."""
@@ -48,80 +46,6 @@ def explain_member(
         question = explaining.Question(found.id, action, chatbot_id, at)
         said = explaining.answer(uow, question)
     answer(said, _told(found.display_name, said), machine=as_json)
-
-
-@click.group("audit")
-def audit_trail() -> None:
-    """The audit and its hash chain."""
-
-
-@audit_trail.command("verify")
-@click.option("--organisation", "slug", help="Slug or id. Default: every organisation.")
-@as_json
-def verify_audit(slug: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Recompute every hash of the audit; exit status 1 where it is broken."""
-    work = open_work(open_settings())
-    named = list(_organisations(work, slug))
-    verdicts: list[dict[str, Any]] = []
-    with progress() as bars:
-        for name, organisation_id in named:
-            task = bars.add_task(name, total=None)
-            with work.snapshot(organisation_id) as uow:
-                verdict = audit.verify(
-                    uow,
-                    lambda done, total, task=task: bars.update(  # type: ignore[misc]
-                        task, completed=done, total=total
-                    ),
-                )
-            verdicts.append(_verdict(name, organisation_id, verdict))
-    intact = all(verdict["intact"] for verdict in verdicts)
-    answer(
-        {"intact": intact, "organisations": verdicts},
-        [_line(verdict) for verdict in verdicts],
-        machine=as_json,
-    )
-    if not intact:
-        raise SystemExit(1)
-
-
-def _organisations(work: Work, slug: str | None) -> Iterator[tuple[str, UUID]]:
-    if slug is not None:
-        yield slug, finding.organisation(work, slug)
-        return
-    after: UUID | None = None
-    while True:
-        with work.platform() as database:
-            page = organisations.listing(database, after)
-        if not page:
-            return
-        yield from ((row.slug, row.id) for row in page)
-        after = page[-1].id
-
-
-def _verdict(name: str, organisation_id: UUID, verdict: audit.Verdict) -> dict[str, Any]:
-    broken = verdict.first_break
-    return {
-        "organisation": name,
-        "id": organisation_id,
-        "intact": broken is None,
-        "sealed": verdict.sealed,
-        "unsealed": verdict.unsealed,
-        "first_break": broken
-        and {"seq": broken.seq, "event": broken.event_id, "reason": broken.reason},
-    }
-
-
-def _line(verdict: dict[str, Any]) -> str:
-    broken = verdict["first_break"]
-    if broken is None:
-        return (
-            f"{verdict['organisation']}: intact, {verdict['sealed']} events sealed,"
-            f" {verdict['unsealed']} waiting for the sealer"
-        )
-    return (
-        f"{verdict['organisation']}: BROKEN at {broken['seq']}"
-        f" (event {broken['event']}): {broken['reason']}"
-    )
 
 
 def _told(name: str, said: dict[str, Any]) -> Iterator[str]:

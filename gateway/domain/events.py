@@ -8,6 +8,7 @@ CATALOGUE: dict[str, str] = {
     "organisation.deleted": "An organisation is closed at once; it can be restored for a while.",
     "organisation.restored": "A closed organisation is open again, with everything as it was.",
     "organisation.updated": "Name or settings of an organisation changed.",
+    "audit.exported": "The audit or the login history left the house as a file; says which part.",
     "policy.changed": "A policy of the organisation has a new value.",
     "subscription.changed": "Plan, state, seat limit or features of the subscription changed.",
     "subscription.invoiced": "A renewal is due; the invoice says what is to be paid.",
@@ -116,6 +117,9 @@ CATALOGUE: dict[str, str] = {
     "operator.key_created": "An installation-wide API key was issued.",
 }
 """Every action of the audit and type of the feed, with its meaning."""
+
+FAMILIES = frozenset(f"{name.partition('.')[0]}." for name in CATALOGUE)
+"""What all types of a kind begin with, such as `member.`."""
 
 FEED_ONLY = frozenset({"access.changed"})
 """Facts whose audit row would repeat the one that caused them."""

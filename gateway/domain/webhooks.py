@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.domain.errors import InvalidRequest
-from gateway.domain.events import CATALOGUE
+from gateway.domain.events import CATALOGUE, FAMILIES
 
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -16,9 +16,6 @@ REST = timedelta(seconds=5)
 
 PATIENCE = timedelta(days=5)
 """A receiver that only failed for so long is disabled."""
-
-FAMILIES = frozenset(f"{name.partition('.')[0]}." for name in CATALOGUE)
-"""What all types of a kind begin with, such as `member.`."""
 
 
 def checked_events(wanted: Iterable[str]) -> list[str]:

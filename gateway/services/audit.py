@@ -28,7 +28,11 @@ class Filters:
     actor_id: str | None = None
     actor_ids: Sequence[str] = ()
     """Any of several actors, such as a member and the keys of theirs."""
-    target_id: UUID | None = None
+    involved: Sequence[str] = ()
+    """Any of several ids, as whoever acted or as what it was done to."""
+    target_ids: Sequence[UUID] = ()
+    """All of several targets."""
+    outcome: str | None = None
     since: datetime | None = None
     """First instant that is wanted."""
     until: datetime | None = None
@@ -157,6 +161,17 @@ def _by_actor(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield rows.actor_id.in_(filters.actor_ids)
 
 
+def _by_target(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    rows, targets = t.audit_events.c, t.audit_targets.c
+    named = select(targets.event_id).where(targets.organisation_id == rows.organisation_id)
+    for target_id in filters.target_ids:
+        yield rows.id.in_(named.where(targets.target_id == target_id))
+    if filters.involved:
+        ids = [UUID(each) for each in filters.involved]
+        touched = rows.id.in_(named.where(targets.target_id.in_(ids)))
+        yield or_(rows.actor_id.in_(filters.involved), touched)
+
+
 def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
     rows = t.audit_events.c
     if filters.action is not None:
@@ -167,14 +182,9 @@ def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
             else rows.action == filters.action
         )
     yield from _by_actor(filters)
-    if filters.target_id is not None:
-        targets = t.audit_targets.c
-        yield rows.id.in_(
-            select(targets.event_id).where(
-                targets.organisation_id == rows.organisation_id,
-                targets.target_id == filters.target_id,
-            )
-        )
+    yield from _by_target(filters)
+    if filters.outcome is not None:
+        yield rows.outcome == filters.outcome
     if filters.since is not None:
         yield rows.occurred_at >= filters.since
     if filters.until is not None:

@@ -61,7 +61,7 @@ def test_an_event_tells_who_what_and_where(work: Work, acme: UUID) -> None:
         pytest.param({"action": "team"}, [], id="half-a-word-is-no-family"),
         pytest.param({"actor_type": "member"}, ["chatbot.created"], id="actor-type"),
         pytest.param({"actor_id": "11"}, ["chatbot.created"], id="actor"),
-        pytest.param({"target_id": UUID(int=5)}, ["chatbot.created"], id="target"),
+        pytest.param({"target_ids": [UUID(int=5)]}, ["chatbot.created"], id="target"),
         pytest.param(
             {"since": NOON + timedelta(hours=1)}, ["team.deleted", "chatbot.created"], id="since"
         ),
@@ -100,7 +100,7 @@ def test_another_organisations_events_are_out_of_reach(work: Work) -> None:
     found(work, GLOBEX, "globex")
     note(work, GLOBEX)
     assert listed(work) == []
-    assert listed(work, target_id=UUID(int=9)) == []
+    assert listed(work, target_ids=[UUID(int=9)]) == []
 
 
 def test_an_untouched_audit_verifies(work: Work, acme: UUID) -> None:

@@ -1,10 +1,13 @@
 """The command line against real databases: what operators do, and how refusals read."""
 
+import csv
 import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -235,3 +238,20 @@ def test_a_member_is_added_by_hand_and_may_succeed_the_owner(gateway: Gateway) -
         "--action", "members.read", "--json",
     )  # fmt: skip
     assert said.json["decision"] is True
+
+
+def test_the_audit_is_exported_as_a_file(gateway: Gateway, acme: House, tmp_path: Path) -> None:
+    """S2-07: and whoever took it is on record."""
+    file = tmp_path / "audit.csv"
+    asked = ("--organisation", "acme", "--format", "csv", "--action", "member.")
+    assert gateway("audit", "export", *asked, "--output", str(file)).status == 0
+    rows = list(csv.DictReader(StringIO(file.read_text(), newline=""), strict=True))
+    assert {row["action"] for row in rows} == {"member.created"}
+    said = gateway("audit", "export", "--organisation", "acme")
+    newest = json.loads(said.out.splitlines()[1])
+    assert (newest["action"], newest["actor"]["type"]) == ("audit.exported", "operator")
+    assert newest["targets"][0]["id"] == str(acme.organisation_id)
+    wrong = gateway("audit", "export", "--organisation", "acme", "--action", "team.exploded")
+    assert wrong.err == "gateway: There is no action 'team.exploded'. (invalid_request)\n"
+    history = gateway("audit", "export", "--organisation", "acme", "--login-history")
+    assert (history.status, history.out) == (0, "")
