@@ -54,7 +54,7 @@ class SigningIn:
                 visit.addresses.redirect_uri,
                 visit.now,
             )
-        identity, used = self._judged(attempt, answered)
+        identity, used = self._judged(attempt, code, answered)
         end = visit.run(lambda uow: signin.complete(uow, attempt, identity, used, visit.trace))
         return visit.forgetting(ending(visit.request, visit.cookies, visit.context.request_id, end))
 
@@ -104,7 +104,7 @@ class SigningIn:
     # -- what the provider said ----------------------------------------------------------
 
     def _judged(
-        self, attempt: Attempt, answered: dict[str, Any]
+        self, attempt: Attempt, code: str, answered: dict[str, Any]
     ) -> tuple[AssertedIdentity, Replay]:
         visit = self.visit
         connection, trace = visit.connection, visit.trace
@@ -124,6 +124,7 @@ class SigningIn:
                 raise Unacceptable("nonce_mismatch")
         with step(trace, "at_hash"):
             tokens.require_half_hash(token, "at_hash", answered.get("access_token"))
+            tokens.require_half_hash(token, "c_hash", code)
         with step(trace, "authentication"):
             proved_at = self._authenticated(token.claims, attempt)
         with step(trace, "subject") as said:

@@ -169,7 +169,7 @@ def instant(claims: Claims, name: str) -> datetime | None:
 
 
 def require_half_hash(token: Token, name: str, whole: str | None) -> None:
-    """Refuse a token whose digest of another value (at_hash) is not that value's.
+    """Refuse a token whose digest of another value (at_hash, c_hash) is not that value's.
 
     :raises Unacceptable: it is not.
     """

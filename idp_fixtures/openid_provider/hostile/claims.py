@@ -84,6 +84,8 @@ CLAIMS: Mapping[str, tuple[str, Says]] = {
     "at-hash-wrong": ("The digest of another access token.", lambda _: {"at_hash": "A" * 22}),
     "at-hash-empty": ("An empty digest.", lambda _: {"at_hash": ""}),
     "at-hash-number": ("A digest that is a number.", lambda _: {"at_hash": 1}),
+    "c-hash-wrong": ("The digest of another code.", lambda _: {"c_hash": "A" * 22}),
+    "c-hash-empty": ("An empty digest of a code.", lambda _: {"c_hash": ""}),
     "sub-absent": ("Nobody.", lambda _: {"sub": None}),
     "sub-empty": ("An empty subject.", lambda _: {"sub": ""}),
     "sub-blank": ("A subject of blanks.", lambda _: {"sub": "   "}),

@@ -33,6 +33,11 @@ for _name, _sentence, _says in (
     ("iat-just-ahead", "Issued within the skew.", lambda s: {"iat": s.now + 20}),
     ("nbf-now", "Good from now.", lambda s: {"nbf": s.now}),
     ("at-hash-absent", "No digest of the access token.", lambda _: {"at_hash": None}),
+    (
+        "c-hash-right",
+        "The digest of the code.",
+        lambda s: {"c_hash": keys.half_hash(s.site.spent[-1]["code"])},
+    ),
     ("auth-time-absent", "Nobody asked when.", lambda _: {"auth_time": None}),
     ("sid-absent", "No session's name.", lambda _: {"sid": None}),
     ("claims-unknown", "Claims that we do not know.", lambda _: {"x": {"y": [1, None]}}),
