@@ -126,6 +126,6 @@ class Desk:
 
 
 def field(name: str, limit: int = 400) -> str:
-    """Return a field of the form, empty where it is missing or absurdly long."""
+    """Return a field of the form, empty where it is missing, absurdly long or not to be stored."""
     value = request.form.get(name, "")
-    return value if len(value) <= limit else ""
+    return value if len(value) <= limit and "\0" not in value else ""

@@ -25,9 +25,10 @@ class PasskeyPages:
         """Say what an authenticator is asked for."""
         desk = self.desk
         desk.require_own_page()
-        wish = _read()
+        wanted = _read().get("return_to")
+        return_to = wanted if isinstance(wanted, str) else None
         token, options = desk.person(
-            lambda here: passkeys.begin_sign_in(here, desk.party, wish.get("return_to"))
+            lambda here: passkeys.begin_sign_in(here, desk.party, return_to)
         )
         response = _json(options)
         until = desk.work.clock() + own_signin.STEP_LIFETIME

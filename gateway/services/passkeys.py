@@ -5,6 +5,7 @@ User verification is required, so that a passkey stands for possession and for t
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,8 @@ from gateway.storage.person_work import PersonWork
 
 LIMIT = 10
 ADD, SIGN_IN = "passkey_add", "passkey_sign_in"
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_-]{1,2000}", re.ASCII)
+"""The id of a passkey as its page sends it: base64url."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def _of_answer(here: PersonWork, answer: dict[str, Any]) -> Row[Any]:
 
 def _named(here: PersonWork, answer: dict[str, Any]) -> Row[Any] | None:
     named = answer.get("id")
-    if not isinstance(named, str) or len(named) > 2_000:
+    if not isinstance(named, str) or not _CREDENTIAL.fullmatch(named):
         return None
     return here.one(select(t.passkeys).where(t.passkeys.c.credential_id == named))
 
