@@ -159,6 +159,10 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("audit_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("audit_hash", sa.String(), nullable=False),
+        sa.Column("checkpoint_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checkpoint_hash", sa.String(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("checkpoint_until", types.UTCDateTime(), nullable=True),
+        sa.Column("checkpoint_at", types.UTCDateTime(), nullable=True),
         sa.Column("feed_sequence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_chains__organisations")
@@ -382,6 +386,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
         )
         batch_op.create_index(
+            "ix_outbox_mail",
+            ["created_at"],
+            unique=False,
+            postgresql_where=sa.text("channel = 'mail'"),
+            sqlite_where=sa.text("channel = 'mail'"),
+        )
+        batch_op.create_index(
             "uq_outbox_sequence",
             ["organisation_id", "sequence"],
             unique=True,
@@ -575,6 +586,11 @@ def upgrade() -> None:
             "organisation_id", "target_id", "event_id", name=op.f("pk_audit_targets")
         ),
     )
+    with op.batch_alter_table("audit_targets", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_targets_event", ["organisation_id", "event_id"], unique=False
+        )
+
     op.create_table(
         "break_glass_owners",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -2282,6 +2298,9 @@ def downgrade() -> None:
         )
 
     op.drop_table("break_glass_owners")
+    with op.batch_alter_table("audit_targets", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_targets_event")
+
     op.drop_table("audit_targets")
     op.drop_table("audit_details")
     op.drop_table("webhooks")
@@ -2331,6 +2350,11 @@ def downgrade() -> None:
             "uq_outbox_sequence",
             postgresql_where=sa.text("sequence IS NOT NULL"),
             sqlite_where=sa.text("sequence IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_outbox_mail",
+            postgresql_where=sa.text("channel = 'mail'"),
+            sqlite_where=sa.text("channel = 'mail'"),
         )
         batch_op.drop_index(
             "ix_outbox_due",
