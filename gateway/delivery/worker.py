@@ -40,6 +40,7 @@ from gateway.services.outbox import Message
 from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
+from gateway.storage.vault import VaultError
 
 TICK = timedelta(milliseconds=500)
 """How often the worker looks: the audit is sealed well within a second of its commit."""
@@ -298,7 +299,7 @@ class Worker:
     def _send(self, mailer: Mailer, message: Message) -> None:
         log = _log.bind(message=str(message.id), type=message.type, attempt=message.attempts)
         try:
-            mailer.send(message)
+            mailer.send(self._opened(message))
         except Undelivered as refusal:
             log.warning("mail not taken", reason=refusal.reason, final=refusal.permanent)
             box = letters if message.organisation_id is None else outbox
@@ -309,6 +310,13 @@ class Worker:
         box = letters if message.organisation_id is None else outbox
         self._settle(partial(box.finish, message=message))
         log.info("mail sent")
+
+    def _opened(self, message: Message) -> Message:
+        """Return a message with what it says; one whose key is missing waits for it."""
+        try:
+            return outbox.opened(self.work.vault, message)
+        except VaultError as error:
+            raise Undelivered(f"sealed: {error}", permanent=False) from error
 
     def _note_bounce(self, message: Message, *, final: bool) -> None:
         """Let the invitation whose mail never arrives show it."""

@@ -42,7 +42,7 @@ def by_chatbot(uow: UnitOfWork, chatbot_id: UUID) -> Filter:
     named = uow.own(t.member_chatbots, c.member_id).where(c.chatbot_id == chatbot_id)
     every = uow.own(t.members, m.id).where(m.every_chatbot)
     return Filter(
-        m.id.in_(union_all(named, every)),
+        union_all(named, every),
         or_(m.every_chatbot, exists(named.where(c.member_id == m.id))),
     )
 
@@ -51,7 +51,7 @@ def by_team(uow: UnitOfWork, team_id: UUID) -> Filter:
     """Return the filter by who has a seat in a team, by hand or through a group."""
     m, c = t.members.c, t.member_teams.c
     seated = uow.own(t.member_teams, c.member_id).where(c.team_id == team_id)
-    return Filter(m.id.in_(seated), exists(seated.where(c.member_id == m.id)))
+    return Filter(seated, exists(seated.where(c.member_id == m.id)))
 
 
 def _ended(

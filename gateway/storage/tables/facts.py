@@ -100,6 +100,8 @@ outbox = Table(
     text_column("channel"),  # feed | mail
     Column("type", Key, nullable=False),
     Column("payload", JSONText, nullable=False),
+    # What a mail with a link says, until it has left.
+    text_column("sealed", nullable=True),
     instant("created_at"),
     number("position"),
     # The order of the feed, given by the sealer; null for mail.

@@ -242,9 +242,17 @@ class UnitOfWork:
         """Return how often each fact was recorded so far."""
         return dict(Counter(fact.action for _, fact in self._facts))
 
-    def send(self, channel: str, type: str, payload: Mapping[str, object]) -> UUID:
+    def send(
+        self,
+        channel: str,
+        type: str,
+        payload: Mapping[str, object],
+        *,
+        sealed: str | None = None,
+        message_id: UUID | None = None,
+    ) -> UUID:
         """Put a message into the outbox, and return its id; it leaves after the commit."""
-        message_id = self.new_id()
+        message_id = message_id or self.new_id()
         self.insert(
             t.outbox,
             id=message_id,
@@ -254,6 +262,7 @@ class UnitOfWork:
             created_at=self.now,
             position=len(self._facts),
             due_at=self.now,
+            sealed=sealed,
         )
         return message_id
 
