@@ -4,9 +4,10 @@ import base64
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -20,6 +21,12 @@ LIFE = timedelta(minutes=2)
 
 AGAIN = timedelta(seconds=30)
 """How soon a second unknown key id makes us look again: not faster, however often one is named."""
+
+AFTER_FAILURE = timedelta(seconds=10)
+"""How long nobody is asked who has just failed to answer."""
+
+DEADLINE = 3.0
+"""Seconds that a provider has for its keys: whoever holds them back holds a thread of ours."""
 
 MOST = 100
 LEAST_RSA_BITS = 2048
@@ -42,12 +49,24 @@ PublicKey = RSAKey | ECKey | OKPKey
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """Keys as they were published; `sought_at` is when an unknown key id last made us look."""
+class Seeker:
+    """On whose behalf keys are looked for: what one seeks takes no turn from another.
 
-    fetched_at: datetime
-    keys: tuple[Mapping[str, Any], ...]
-    sought_at: datetime | None = None
+    `asked` is false for a token that came by itself: it waits for nobody.
+    """
+
+    connection_id: UUID
+    asked: bool
+
+
+@dataclass
+class _Place:
+    """An address that publishes keys: what was there last, and whether somebody is asking."""
+
+    keys: tuple[Mapping[str, Any], ...] = ()
+    fetched_at: datetime | None = None
+    failed_at: datetime | None = None
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -56,38 +75,63 @@ class Keys:
 
     client: HTTPClient
     clock: Callable[[], datetime]
-    _known: dict[str, _Kept] = field(default_factory=dict)
+    _places: dict[str, _Place] = field(default_factory=dict)
+    _sought: dict[Seeker, datetime] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, address: str, key_id: str | None, algorithm: str) -> PublicKey:
+    def __post_init__(self) -> None:
+        """Ask for keys more briefly than for anything else."""
+        self.client = replace(self.client, deadline=min(DEADLINE, self.client.deadline))
+
+    def find(self, address: str, key_id: str | None, algorithm: str, seeker: Seeker) -> PublicKey:
         """Return the published key that a token names.
 
         :raises Unacceptable: there is none, or several, or it does not fit the algorithm.
         """
-        kept = self._published(address)
-        chosen = _fitting(kept.keys, key_id, algorithm)
-        if not chosen and (kept.sought_at is None or self.clock() - kept.sought_at >= AGAIN):
+        place = self._place(address)
+        if place.fetched_at is None or self.clock() - place.fetched_at >= LIFE:
+            self._ask(address, place, seeker)
+        chosen = _fitting(place.keys, key_id, algorithm)
+        if not chosen and self._takes_turn(seeker):
             # A provider that has just changed its keys names one that we have not seen.
-            kept = self._fetch(address, sought_at=self.clock())
-            chosen = _fitting(kept.keys, key_id, algorithm)
+            self._ask(address, place, seeker)
+            chosen = _fitting(place.keys, key_id, algorithm)
         if len(chosen) != 1:
             raise Unacceptable("key_unknown", f"{len(chosen)} keys fit {key_id!r} and {algorithm}")
         return _imported(chosen[0])
 
-    def _published(self, address: str) -> _Kept:
+    def _place(self, address: str) -> _Place:
         with self._guard:
-            kept = self._known.get(address)
-        if kept is not None and self.clock() - kept.fetched_at < LIFE:
-            return kept
-        return self._fetch(address, kept.sought_at if kept else None)
+            if len(self._places) >= MOST_KEPT:
+                self._places.clear()
+            return self._places.setdefault(address, _Place())
 
-    def _fetch(self, address: str, sought_at: datetime | None) -> _Kept:
-        kept = _Kept(self.clock(), _fetched(self.client, address), sought_at)
+    def _takes_turn(self, seeker: Seeker) -> bool:
+        """Whether somebody may look again now, who then has to wait for the next time."""
         with self._guard:
-            if len(self._known) >= MOST_KEPT:
-                self._known.clear()
-            self._known[address] = kept
-        return kept
+            last, now = self._sought.get(seeker), self.clock()
+            if last is not None and now - last < AGAIN:
+                return False
+            if len(self._sought) >= MOST_KEPT:
+                self._sought.clear()
+            self._sought[seeker] = now
+            return True
+
+    def _ask(self, address: str, place: _Place, seeker: Seeker) -> None:
+        """Fetch an address's keys, one at a time; whoever waited takes what the other brought."""
+        known = place.keys
+        if not place.asking.acquire(blocking=seeker.asked):
+            raise Unacceptable("provider_unreachable", "keys: they are being asked for")
+        try:
+            if place.keys is not known:
+                return
+            if place.failed_at is not None and self.clock() - place.failed_at < AFTER_FAILURE:
+                raise Unacceptable("provider_unreachable", "keys: they could not be had just now")
+            place.failed_at = self.clock()
+            place.keys = _fetched(self.client, address)
+            place.fetched_at, place.failed_at = self.clock(), None
+        finally:
+            place.asking.release()
 
 
 def _fetched(client: HTTPClient, address: str) -> tuple[Mapping[str, Any], ...]:

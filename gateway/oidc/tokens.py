@@ -19,7 +19,7 @@ from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_AGE, OIDCConnection
 from gateway.oidc.documents import parsed
-from gateway.oidc.keys import KEY_TYPES, Keys
+from gateway.oidc.keys import KEY_TYPES, Keys, Seeker
 
 LARGEST = 64 * 1024
 LONGEST_LIFE = timedelta(hours=24)
@@ -56,14 +56,20 @@ class Token:
 
 
 def opened(
-    text: object, connection: OIDCConnection, keys: Keys, types: frozenset[str | None]
+    text: object,
+    connection: OIDCConnection,
+    keys: Keys,
+    types: frozenset[str | None],
+    *,
+    asked: bool = True,
 ) -> Token:
     """Return the token with its claims, after its form, algorithm, type, key and signature.
 
+    One that nobody `asked` for waits for no keys that are being fetched.
+
     :raises Unacceptable: any of them is not as it should be.
     """
-    if not isinstance(text, str) or len(text) > LARGEST or not _COMPACT.fullmatch(text):
-        raise Unacceptable("malformed", "no signed token in compact form")
+    text = _compact(text)
     header = parsed(_decoded(text.split(".")[0]), "the token's header")
     algorithm = header.get("alg")
     if algorithm not in connection.algorithms or algorithm not in KEY_TYPES:
@@ -76,12 +82,20 @@ def opened(
     key_id = header.get("kid")
     if key_id is not None and not isinstance(key_id, str):
         raise Unacceptable("key_unknown", "the key id is no text")
-    key = keys.find(connection.jwks_uri, key_id, algorithm)
+    key = keys.find(connection.jwks_uri, key_id, algorithm, Seeker(connection.id, asked))
     try:
         payload = jws.deserialize_compact(text, key, registry=_Pinned(algorithm)).payload
     except (JoseError, ValueError, TypeError):
         raise Unacceptable("signature_invalid", "the signature does not fit") from None
     return Token(text, algorithm, parsed(payload, "the token"))
+
+
+def unproved(text: object) -> Claims:
+    """Return what a token says of itself, before anybody looked who signed it.
+
+    :raises Unacceptable: it is no token.
+    """
+    return parsed(_decoded(_compact(text).split(".")[1]), "the token")
 
 
 def require_issuer(claims: Claims, connection: OIDCConnection) -> None:
@@ -186,6 +200,12 @@ def require_half_hash(token: Token, name: str, whole: str | None) -> None:
 def same(said: object, expected: str) -> bool:
     """Whether a text is the expected one, in a time that tells nothing."""
     return isinstance(said, str) and secrets.compare_digest(said.encode(), expected.encode())
+
+
+def _compact(text: object) -> str:
+    if not isinstance(text, str) or len(text) > LARGEST or not _COMPACT.fullmatch(text):
+        raise Unacceptable("malformed", "no signed token in compact form")
+    return text
 
 
 def _decoded(part: str) -> bytes:

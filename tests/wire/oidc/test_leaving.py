@@ -1,17 +1,22 @@
 """Logout over HTTP: by the back channel, begun by the provider, and begun by us."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from idp_fixtures.openid_provider.accounts import okta
-from idp_fixtures.openid_provider.hostile import ATTACKS, Scene
+from idp_fixtures.openid_provider.hostile import ATTACKS, EVIL, Scene
+from idp_fixtures.openid_provider.hostile.scenes import DAY
+from idp_fixtures.openid_provider.keys import spare
+from idp_fixtures.openid_provider.keys import token as signed
 from idp_fixtures.openid_provider.provider import LOGOUT_EVENT
 from tests.factories import provision
 from tests.wire.oidc.conftest import CLIENT, Stage
 
+SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 LOGOUTS = [attack for attack in ATTACKS.values() if "logout" in attack.at]
 BOB = okta("bob@acme.test", "bob@acme.test", "Bob", [])
 
@@ -75,7 +80,7 @@ def test_a_logout_token_is_used_once(stage: Stage) -> None:
     assert stage.is_live(mine)
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@SQLITE
 def test_a_hostile_logout_token_ends_nothing(stage: Stage) -> None:
     mine = stage.sign_in()
     scene = Scene(stage.server.site)
@@ -91,7 +96,47 @@ def test_a_hostile_logout_token_ends_nothing(stage: Stage) -> None:
     assert not stage.is_live(mine)
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@SQLITE
+def test_what_is_not_for_us_or_not_of_now_makes_us_ask_nobody_for_keys(stage: Stage) -> None:
+    """Anybody can post such a token, and its provider may take its time."""
+    now = stage.server.provider.now
+    for says in (
+        {"iss": EVIL},
+        {"aud": "another-client"},
+        {"iat": now - DAY},
+        {"exp": now - DAY},
+        {"events": None},
+        {"nonce": "n"},
+        {"jti": None},
+        {"sub": None, "sid": None},
+    ):
+        token = logout_token(stage, **{"sub": "ann@acme.test", **says})
+        assert send(stage, token).status_code == 400, says
+    assert "/jwks" not in stage.server.site.visited
+
+
+@SQLITE
+def test_tokens_of_unknown_keys_do_not_make_us_wait_for_a_provider_that_drips(
+    stage: Stage,
+) -> None:
+    """It is asked once; when it behaves again, the honest logout ends the session."""
+    mine = stage.sign_in()
+    asked = stage.server.site.visited.count("/jwks")
+    stage.server.site.attack = ATTACKS["jwks-slow"]
+    for number in range(10):
+        bogus = replace(spare("RS256"), kid=f"unheard-{number}")
+        claims = stage.server.provider.logout_claims(
+            stage.server.provider.clients[CLIENT], sub="ann@acme.test"
+        )
+        assert send(stage, signed(claims, bogus, typ="logout+jwt")).status_code == 400
+    assert stage.server.site.visited.count("/jwks") == asked + 1
+    stage.server.site.attack = None
+    assert stage.is_live(mine)
+    send(stage, logout_token(stage, sub="ann@acme.test"))
+    assert not stage.is_live(mine)
+
+
+@SQLITE
 def test_an_id_token_is_no_logout_token_and_the_other_way_round(stage: Stage) -> None:
     mine = stage.sign_in()
     grant = stage.server.site.grants[-1]
@@ -101,7 +146,7 @@ def test_an_id_token_is_no_logout_token_and_the_other_way_round(stage: Stage) ->
     assert stage.is_live(mine)
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@SQLITE
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
