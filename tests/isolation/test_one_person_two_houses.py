@@ -4,11 +4,13 @@ Acme's provider is Globex's worst neighbour: whatever it says, its word opens Ac
 session that it made shows anything of Globex or changes what Mia proves herself by.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 import pytest
@@ -16,72 +18,28 @@ from werkzeug.test import TestResponse
 
 from gateway.api import ENDPOINTS
 from gateway.api.endpoint import PERSON
-from gateway.app import Gateway
 from gateway.domain.errors import InvalidRequest
-from gateway.services import domains, organisations
+from gateway.services import domains
 from gateway.services.domains import Sighting
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from idp_fixtures.saml_idp.provider import Account, okta, packed
+from idp_fixtures.openid_provider.hostile.scenes import Attack, saying
+from idp_fixtures.saml_idp.provider import packed
 from tests.clock import Clock, CountedIds
-from tests.factories import PASSWORD, PASSWORD_HASH, provision
-from tests.service.api.examples import Things, body_of, path_of, query_of, things
+from tests.factories import provision
+from tests.isolation.neighbours import MIA, Neighbours, Visitor, by_openid, by_saml
+from tests.service.api.examples import body_of, path_of, query_of
 from tests.service.signin.lodge import VAULT
-from tests.wire.saml.conftest import ORIGIN, Browser, Stage, application, refusal, staged
+from tests.wire.oidc.conftest import CLIENT
+from tests.wire.saml.conftest import refusal
 
-MIA = "mia@acme.test"
 NOBODYS = UUID("01234567-89ab-7cde-8f01-23456789abcd")
 SCOPED = [each for each in ENDPOINTS if each.scoped]
 PERSONAL = [each for each in ENDPOINTS if each.allow == PERSON]
 VOLATILE = {"X-Request-Id", "Date"}
+SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 CREDENTIALS = (t.totp_secrets, t.recovery_codes, t.passkeys, t.mailed_links)
-
-
-@dataclass
-class Neighbours:
-    """Both houses, and everything that Globex has."""
-
-    acme: Stage
-    globex: Stage
-    theirs: Things
-
-    def by_provider(self, account: Account | None = None) -> "Visitor":
-        """Mia as Acme's provider signs her in."""
-        return Visitor(self.acme.sign_in(account or okta(MIA, MIA, "Mia", [])))
-
-    def by_password(self) -> "Visitor":
-        """Mia by her own password."""
-        browser = self.acme.browser()
-        form = {"email": MIA, "password": PASSWORD}
-        answer = browser.post(f"{ORIGIN}/login/password", form, headers={"Origin": ORIGIN})
-        assert answer.status_code == 303, answer.text
-        return Visitor(browser)
-
-
-@dataclass
-class Visitor:
-    """A browser with a session, calling the API as our pages do."""
-
-    browser: Browser
-
-    def call(self, method: str, path: str, json: Any = None, **rest: Any) -> TestResponse:
-        headers = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
-        if method != "GET":
-            headers["X-CSRF-Token"] = self.me()["form_token"]
-        return self.browser.client.open(
-            f"/api/v1{path}", method=method, json=json, headers=headers, base_url=ORIGIN, **rest
-        )
-
-    def me(self) -> dict[str, Any]:
-        answer = self.browser.client.get("/api/v1/me", base_url=ORIGIN)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.get_json()
-        return found
-
-    def opens(self) -> list[str]:
-        """Names of the organisations that the session opens."""
-        return [each["name"] for each in self.me()["organisations"]]
 
 
 @pytest.fixture
@@ -90,23 +48,21 @@ def work(engines: Engines, clock: Clock) -> Work:
 
 
 @pytest.fixture
-def app(work: Work) -> Iterator[Gateway]:
-    with application(work) as app:
-        yield app
+def saml_town(work: Work, clock: Clock) -> Iterator[Neighbours]:
+    with by_saml(work, clock) as town:
+        yield town
 
 
 @pytest.fixture
-def town(app: Gateway, work: Work, clock: Clock) -> Neighbours:
-    """Mia had her account at Globex first; then Acme, whose domain she has, provisioned her."""
-    acme, globex = staged(app, work, clock, "acme"), staged(app, work, clock, "globex")
+def openid_town(work: Work, clock: Clock) -> Iterator[Neighbours]:
+    with by_openid(work, clock) as town:
+        yield town
 
-    globex.lodge.do(
-        lambda uow: organisations.add_member(
-            uow, email=MIA, display_name="Mia", role="admin", password_hash=PASSWORD_HASH
-        )
-    )
-    provision(work, acme.lodge.house, MIA, "m1")
-    return Neighbours(acme, globex, things(work, globex.lodge.house))
+
+@pytest.fixture(params=[by_saml, by_openid])
+def town(request: pytest.FixtureRequest, work: Work, clock: Clock) -> Iterator[Neighbours]:
+    with request.param(work, clock) as town:
+        yield town
 
 
 def shape(answer: TestResponse, asked: UUID) -> tuple[object, ...]:
@@ -200,7 +156,7 @@ def test_signing_in_again_carries_no_proof_from_one_browser_to_another(town: Nei
     """A browser that Acme's provider signed in keeps Acme alone, however often it comes."""
     mia = town.by_provider()
     asked = town.acme.begin(mia.browser)
-    again = town.acme.come_back(mia.browser, asked, okta(MIA, MIA, "Mia", []))
+    again = town.acme.come_back(mia.browser, asked, town.account(MIA, MIA, "Mia", []))
     assert again.status_code == 303
     assert mia.opens() == ["Acme"]
 
@@ -208,74 +164,118 @@ def test_signing_in_again_carries_no_proof_from_one_browser_to_another(town: Nei
 # -- what Acme's provider may say ----------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "account",
-    [
-        pytest.param(okta("x1", "owner@globex.test", "Owner", []), id="an address of theirs"),
-        pytest.param(okta("ann@globex.test", "ann@globex.test", "Ann", []), id="a subject"),
-        pytest.param(okta("owner@globex.test", MIA, "Mia", []), id="one of each"),
-    ],
-)
-@pytest.mark.parametrize("jit", [False, True])
-def test_the_other_houses_people_are_nobody_here(
-    town: Neighbours, account: Account, jit: bool
-) -> None:
-    town.acme.lodge.configure(jit=jit)
-    before = town.acme.counted()
-    browser = town.acme.browser()
-    answer = town.acme.come_back(browser, town.acme.begin(browser), account)
-    assert refusal(answer) in ("unknown_person", "email_domain_unproved")
-    assert browser.session is None
-    assert town.acme.counted() == before, "and leaves no row"
+def test_the_other_houses_people_are_nobody_here(town: Neighbours) -> None:
+    """An address of theirs, a subject, one of each; newcomers welcome or not."""
+    for jit, said in itertools.product(
+        (False, True),
+        (
+            ("x1", "owner@globex.test", "Owner"),
+            ("ann@globex.test", "ann@globex.test", "Ann"),
+            ("owner@globex.test", MIA, "Mia"),
+        ),
+    ):
+        town.acme.lodge.configure(jit=jit)
+        before = town.acme.counted()
+        browser = town.acme.browser()
+        account = town.account(*said, [])
+        answer = town.acme.come_back(browser, town.acme.begin(browser), account)
+        assert refusal(answer) in ("unknown_person", "email_domain_unproved"), said
+        assert browser.session is None, said
+        assert town.acme.counted() == before, "and leaves no row"
 
 
 def test_the_other_houses_subject_signs_in_its_namesake_here_at_most(town: Neighbours) -> None:
     """The same subject at both providers is two people."""
-    globex = town.globex.sign_in(okta("ann@globex.test", "ann@globex.test", "Ann", []))
+    ann = town.account("ann@globex.test", "ann@globex.test", "Ann", [])
+    globex = town.globex.sign_in(ann)
     provision(town.acme.lodge.work, town.acme.lodge.house, "ann@globex.test", "e9")
-    acme = town.acme.sign_in(okta("ann@globex.test", "ann@globex.test", "Ann", []))
+    acme = town.acme.sign_in(ann)
     assert Visitor(acme).opens() == ["Acme"]
     assert Visitor(globex).opens() == ["Globex"]
     assert Visitor(acme).me()["person_id"] != Visitor(globex).me()["person_id"]
 
 
-@pytest.mark.parametrize("issuer", ["its own", "theirs"])
-def test_a_message_to_the_other_houses_connection_is_refused(town: Neighbours, issuer: str) -> None:
+def test_a_message_to_the_other_houses_connection_is_refused(saml_town: Neighbours) -> None:
     """Acme's key signs what is addressed to Globex in every detail."""
-    mia, globex = okta(MIA, MIA, "Mia", []), town.globex
-    browser = globex.browser()
+    acme, globex = saml_town.acme, saml_town.globex
+    for issuer in (acme.idp.entity_id, globex.idp.entity_id):
+        browser = globex.browser()
+        asked = globex.begin(browser)
+        recipe = acme.idp.recipe(globex.service, saml_town.account(MIA, MIA, "Mia", []), asked.id)
+        recipe = replace(recipe, issuer=issuer, assertion_issuer=issuer)
+        before = globex.counted()
+        form = {
+            "SAMLResponse": packed(acme.idp.issue(recipe)),
+            "RelayState": asked.relay_state,
+        }
+        answer = browser.post(globex.addresses.acs_url, form)
+        assert refusal(answer) in ("issuer_mismatch", "signature_invalid")
+        assert globex.counted() == before
+        assert browser.session is None
+
+
+@SQLITE
+def test_a_code_for_the_other_houses_connection_is_refused(openid_town: Neighbours) -> None:
+    """Acme's provider issues a code for all that Globex's connection asked of its own."""
+    acme, globex = openid_town.acme, openid_town.globex
+    client = acme.server.provider.clients[CLIENT]
+    acme.server.register(replace(client, redirect_uris=(globex.addresses.redirect_uri,)))
+    own, theirs = (quote(each.server.issuer, "") for each in (acme, globex))
+    for issuer, reason in ((own, "issuer_mismatch"), (theirs, "provider_refused")):
+        browser = globex.browser()
+        asked = globex.begin(browser).replace(globex.server.url, acme.server.url)
+        before = globex.counted()
+        way = acme.visit(asked, openid_town.account(MIA, MIA, "Mia", [])).replace(own, issuer)
+        assert refusal(browser.get(way)) == reason
+        assert globex.counted() == before
+        assert browser.session is None
+
+
+@SQLITE
+def test_a_token_in_the_other_houses_name_is_refused(openid_town: Neighbours) -> None:
+    """Acme's provider says Globex's issuer, client or key to Acme's own connection."""
+    acme, globex = openid_town.acme, openid_town.globex
+    before = acme.counted()
+    for reason, says, header in (
+        ("issuer_mismatch", {"iss": globex.server.issuer}, {}),
+        ("audience_mismatch", {"aud": globex.addresses.redirect_uri}, {}),
+        ("key_unknown", {}, {"kid": "globex"}),
+    ):
+        lie = saying(lambda _, says=says: says, **header)  # type: ignore[misc]
+        acme.server.site.attack = Attack(name=reason, says="", at={"id_token": lie})
+        assert acme.refusal(openid_town.account(MIA, MIA, "Mia", [])) == reason
+        assert acme.counted() == before
+
+
+def test_an_answer_begun_at_one_connection_ends_at_no_other(saml_town: Neighbours) -> None:
+    acme, globex = saml_town.acme, saml_town.globex
+    browser = acme.browser()
     asked = globex.begin(browser)
-    recipe = town.acme.idp.recipe(globex.service, mia, asked.id)
-    if issuer == "theirs":
-        entity_id = globex.idp.entity_id
-        recipe = replace(recipe, issuer=entity_id, assertion_issuer=entity_id)
-    before = globex.counted()
-    form = {
-        "SAMLResponse": packed(town.acme.idp.issue(recipe)),
-        "RelayState": asked.relay_state,
-    }
-    answer = browser.post(globex.addresses.acs_url, form)
-    assert refusal(answer) in ("issuer_mismatch", "signature_invalid")
-    assert globex.counted() == before
+    mia = saml_town.account(MIA, MIA, "Mia", [])
+    recipe = acme.idp.recipe(acme.service, mia, asked.id)
+    form = {"SAMLResponse": packed(acme.idp.issue(recipe)), "RelayState": asked.relay_state}
+    assert refusal(browser.post(acme.addresses.acs_url, form)) == "attempt_unknown"
     assert browser.session is None
 
 
-def test_an_answer_begun_at_one_connection_ends_at_no_other(town: Neighbours) -> None:
-    acme, globex = town.acme, town.globex
+@SQLITE
+def test_a_code_for_an_attempt_at_one_connection_ends_at_no_other(openid_town: Neighbours) -> None:
+    acme, globex = openid_town.acme, openid_town.globex
     browser = acme.browser()
-    asked = globex.begin(browser)
-    recipe = acme.idp.recipe(acme.service, okta(MIA, MIA, "Mia", []), asked.id)
-    form = {"SAMLResponse": packed(acme.idp.issue(recipe)), "RelayState": asked.relay_state}
-    assert refusal(browser.post(acme.addresses.acs_url, form)) == "attempt_unknown"
+    asked = parse_qs(urlsplit(globex.begin(browser)).query)
+    way = acme.visit(acme.begin(browser), openid_town.account(MIA, MIA, "Mia", []))
+    own = parse_qs(urlsplit(way).query)
+    moved = way.replace(quote(own["state"][0], ""), quote(asked["state"][0], ""))
+    assert refusal(browser.get(moved)) == "attempt_unknown"
     assert browser.session is None
 
 
 # -- one domain, two houses ------------------------------------------------------------
 
 
-def test_two_houses_that_claim_one_domain_never_see_each_other(town: Neighbours) -> None:
+def test_two_houses_that_claim_one_domain_never_see_each_other(saml_town: Neighbours) -> None:
     """Every answer to one is what it would be without the other."""
-    acme, globex = town.acme.lodge, town.globex.lodge
+    acme, globex = saml_town.acme.lodge, saml_town.globex.lodge
 
     def steps(uow: UnitOfWork, seen: Sighting) -> list[object]:
         domain_id = domains.claim(uow, "shared.test")
