@@ -5,6 +5,7 @@ The supervisor holds the socket, starts the processes and replaces one that dies
 begun. If the supervisor itself is killed, its processes notice and end as well.
 """
 
+import gc
 import logging
 import os
 import select
@@ -177,6 +178,9 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
         clear_untrusted_proxy_headers=True,
         **proxy,
     )
+    # What the application is made of stays for good: no collection walks through it again.
+    gc.collect()
+    gc.freeze()
     with _flushing(app):
         while not told_to_stop():
             server.asyncore.loop(timeout=POLL, use_poll=True, map=sockets, count=1)

@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     """Keys that seal what must be readable again, such as client secrets: 32 bytes each in base64,
     separated by commas, the newest first. To change keys, put a new one in front, restart, run
     `gateway keys reseal`, and drop the others. Without one, connections that need a secret of ours
-    or of a provider, and codes of an authenticator, are refused."""
+    or of a provider, and codes of an authenticator, are refused, and the links of mail that waits
+    to be sent lie in clear until it has left."""
 
     plain_http_cookies: bool = False
     """Lets cookies travel without https, for a demo on loopback. `gateway serve` refuses it."""

@@ -18,6 +18,7 @@ from gateway.api.downloads import Downloads, Reading
 from gateway.api.endpoint import CHATBOT, ORGANISATION, Endpoint
 from gateway.api.models import SHOWN_ONCE
 from gateway.api.problems import STATUSES, Unreadable
+from gateway.domain.closures import GONE
 from gateway.domain.errors import (
     GatewayError,
     InvalidRequest,
@@ -338,7 +339,8 @@ def _require_reach(endpoint: Endpoint, principal: Principal, ids: Ids) -> None:
 
 def _require_organisation(uow: UnitOfWork) -> None:
     o = t.organisations.c
-    if uow.one(select(o.id).where(o.id == uow.organisation_id)) is None:
+    here = select(o.id).where(o.id == uow.organisation_id, o.state.not_in(GONE))
+    if uow.one(here) is None:
         raise _no_organisation()
 
 

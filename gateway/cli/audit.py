@@ -1,6 +1,7 @@
 """`gateway audit`: the hash chain verified, and events or sign-ins as a file."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -132,6 +133,7 @@ def _verdict(name: str, organisation_id: UUID, verdict: audit.Verdict) -> dict[s
         "intact": broken is None,
         "sealed": verdict.sealed,
         "unsealed": verdict.unsealed,
+        "checkpoint": verdict.checkpoint and asdict(verdict.checkpoint),
         "first_break": broken
         and {"seq": broken.seq, "event": broken.event_id, "reason": broken.reason},
     }
@@ -140,9 +142,11 @@ def _verdict(name: str, organisation_id: UUID, verdict: audit.Verdict) -> dict[s
 def _line(verdict: dict[str, Any]) -> str:
     broken = verdict["first_break"]
     if broken is None:
+        gone = verdict["checkpoint"]
+        behind = f", {gone['dropped']} dropped until {gone['until'].isoformat()}" if gone else ""
         return (
             f"{verdict['organisation']}: intact, {verdict['sealed']} events sealed,"
-            f" {verdict['unsealed']} waiting for the sealer"
+            f" {verdict['unsealed']} waiting for the sealer{behind}"
         )
     return (
         f"{verdict['organisation']}: BROKEN at {broken['seq']}"

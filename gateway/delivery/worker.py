@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +15,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.delivery.mail import Mailer, Undelivered
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, NotFound
 from gateway.domain.identity import SYSTEM, Context
 from gateway.logs import logger
 from gateway.services import (
     certificate_warnings,
+    closures,
     expiry,
     idempotency,
     invited,
@@ -27,6 +29,7 @@ from gateway.services import (
     own_signin,
     page_ends,
     request_log,
+    retention,
     sealing,
     shipping,
     sign_in_upkeep,
@@ -37,6 +40,7 @@ from gateway.services.outbox import Message
 from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
+from gateway.storage.vault import VaultError
 
 TICK = timedelta(milliseconds=500)
 """How often the worker looks: the audit is sealed well within a second of its commit."""
@@ -49,6 +53,9 @@ WARNINGS_EVERY = timedelta(minutes=5)
 
 PURGE_EVERY = timedelta(hours=1)
 """How often what is kept long enough is dropped."""
+
+CLOSURES_EVERY = timedelta(minutes=1)
+"""How often organisations that nothing brings back are looked for."""
 
 UPKEEP_EVERY = timedelta(minutes=10)
 """How often what is over of sign-in is forgotten."""
@@ -95,6 +102,8 @@ class Worker:
             self.warn,
             self.warn_of_certificates,
             self.purge,
+            self.drop_old_events,
+            self.purge_organisations,
             self.keep_up,
         ):
             try:
@@ -208,7 +217,7 @@ class Worker:
         return self._warn_of("certificates", certificate_warnings.due, certificate_warnings.warn)
 
     def purge(self) -> bool:
-        """Drop what is kept long enough: requests, answers to retries, deliveries, page ends."""
+        """Drop what is kept long enough: requests, answers to retries, deliveries, mail."""
         now = self._time_for("purge", PURGE_EVERY)
         if now is None:
             return False
@@ -216,8 +225,48 @@ class Worker:
         self.work.run_platform(idempotency.purge)
         self.work.run_platform(shipping.purge)
         self.work.run_platform(page_ends.forget)
+        self.work.run_platform(retention.forget_mail)
         self._seen_to["purge"] = now
         return False
+
+    def drop_old_events(self) -> bool:
+        """Drop a pass of the events that are kept long enough; True if there are more."""
+        now = self._time_for("retention", PURGE_EVERY)
+        if now is None:
+            return False
+        with self.work.platform() as connection:
+            old = retention.due(connection, now)
+        dropped = [
+            self.work.run_unlocked(
+                each.organisation_id, SYSTEM, partial(retention.drop, kept_since=each.kept_since)
+            )
+            for each in old
+        ]
+        if retention.PASS in dropped:
+            return True
+        self._seen_to["retention"] = now
+        return False
+
+    def purge_organisations(self) -> bool:
+        """Delete a pass of each organisation that nothing brings back; True if there is more."""
+        now = self._time_for("closures", CLOSURES_EVERY)
+        if now is None:
+            return False
+        with self.work.platform() as connection:
+            gone = closures.due(connection, now)
+        left = [each for each in gone if self._purge(each)]
+        if left:
+            return True
+        self._seen_to["closures"] = now
+        return False
+
+    def _purge(self, organisation_id: UUID) -> bool:
+        with suppress(NotFound):  # its names are dropped already
+            self._in_time(organisation_id, closures.begin_purge)
+        more = self.work.run_platform(partial(closures.purge, organisation_id=organisation_id))
+        if not more:
+            _log.info("organisation purged", organisation=str(organisation_id))
+        return more
 
     def _time_for(self, task: str, every: timedelta) -> datetime | None:
         """Return the present instant if the task is due; a clock that was moved counts as time.
@@ -250,7 +299,7 @@ class Worker:
     def _send(self, mailer: Mailer, message: Message) -> None:
         log = _log.bind(message=str(message.id), type=message.type, attempt=message.attempts)
         try:
-            mailer.send(message)
+            mailer.send(self._opened(message))
         except Undelivered as refusal:
             log.warning("mail not taken", reason=refusal.reason, final=refusal.permanent)
             box = letters if message.organisation_id is None else outbox
@@ -261,6 +310,13 @@ class Worker:
         box = letters if message.organisation_id is None else outbox
         self._settle(partial(box.finish, message=message))
         log.info("mail sent")
+
+    def _opened(self, message: Message) -> Message:
+        """Return a message with what it says; one whose key is missing waits for it."""
+        try:
+            return outbox.opened(self.work.vault, message)
+        except VaultError as error:
+            raise Undelivered(f"sealed: {error}", permanent=False) from error
 
     def _note_bounce(self, message: Message, *, final: bool) -> None:
         """Let the invitation whose mail never arrives show it."""

@@ -44,10 +44,14 @@ SESSION_HOURS = range(1, 13)
 LOG_DAYS = range(1, 366)
 """Days for which the requests of identity providers may be kept."""
 
+AUDIT_DAYS = range(30, 3651)
+"""Days for which events of the audit may be kept."""
+
 NUMBERS: Mapping[str, tuple[range, str]] = {
     "invite_ttl_days": (INVITATION_DAYS, "days"),
     "session_hours": (SESSION_HOURS, "hours"),
     "scim_log_days": (LOG_DAYS, "days"),
+    "audit_days": (AUDIT_DAYS, "days"),
 }
 """Policies that are a number."""
 

@@ -1,7 +1,7 @@
 """Effective access read from rows: now from the stored document, at any instant from intervals."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,18 @@ from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
 CHUNK = 500
+READ_OF_MEMBERS = frozenset(
+    {
+        "id",
+        "state",
+        "admin_hold",
+        "contained",
+        "owner_of_record",
+        "bot_scope",
+        "managed_by",
+    }
+)
+"""Columns of a member's row that access follows from."""
 
 
 def effective(uow: UnitOfWork, member_id: UUID, at: datetime | None = None) -> Access:
@@ -130,7 +142,7 @@ def load(
 def of_rows(
     uow: UnitOfWork, rows: Sequence[Row[Any]], at: datetime | None = None
 ) -> dict[UUID, AccessFacts]:
-    """Return the facts of members, of which up to 500 rows are at hand."""
+    """Return the facts of members whose rows are at hand."""
     if not rows:
         return {}
     organisation = organisation_facts(uow, at)
@@ -138,7 +150,10 @@ def of_rows(
     members = [member_facts(row) for row in rows]
     ids = [member.id for member in members]
     managed = {member.id: member.managed_by for member in members if member.managed_by}
-    groups = groups_of(uow, managed, at)
+    if at is None and len(managed) > 1:
+        groups = _deciding_groups(uow, managed)
+    else:
+        groups = groups_of(uow, managed, at)
     rules = rules_of(uow, {g for found in groups.values() for g in found}, at)
     # What hands gave a managed member is kept and ignored, so it need not be read.
     by_hand = [m.id for m in members if not _decides(connections, m.managed_by)]
@@ -223,17 +238,48 @@ def groups_of(
         known = situations.groups(uow, connection_id, member_id)
         if known is not None:
             return {member_id: {row.id: Group(row.id, row.display_name) for row in known}}
+    provisioned, asserting = _by_kind(uow, managed)
+    rows = [
+        *(access_rows.provisioned_groups(uow, provisioned, at) if provisioned else ()),
+        *(access_rows.asserted_groups(uow, asserting, at) if asserting else ()),
+    ]
+    return _by_member(managed, rows)
+
+
+def _deciding_groups(
+    uow: UnitOfWork, managed: Mapping[UUID, UUID]
+) -> dict[UUID, dict[UUID, Group]]:
+    """Return, of many members, the groups that a rule names: most groups decide nothing."""
+    named = mapped_groups(uow)
+    if not named:
+        return {}
+    rows = [
+        row
+        for asserted, ids in enumerate(_by_kind(uow, managed))
+        if ids
+        for row in access_rows.deciding_groups(uow, ids, named, asserted=bool(asserted))
+    ]
+    return _by_member(managed, rows)
+
+
+def _by_kind(uow: UnitOfWork, managed: Mapping[UUID, UUID]) -> tuple[list[UUID], list[UUID]]:
+    """Return those whom a SCIM connection manages, and those whom a sign-on connection does."""
     sign_on = _sign_on_connections(uow)
-    asserting = [member for member, connection in managed.items() if connection in sign_on]
-    provisioned = [member for member, connection in managed.items() if connection not in sign_on]
+    return (
+        [member for member, connection in managed.items() if connection not in sign_on],
+        [member for member, connection in managed.items() if connection in sign_on],
+    )
+
+
+def _by_member(
+    managed: Mapping[UUID, UUID], rows: Iterable[Row[Any]]
+) -> dict[UUID, dict[UUID, Group]]:
     found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
-    for read, ids in (
-        (access_rows.provisioned_groups, provisioned),
-        (access_rows.asserted_groups, asserting),
-    ):
-        for row in read(uow, ids, at) if ids else ():
-            if managed[row.member_id] == row.connection_id:
-                found[row.member_id][row.id] = Group(row.id, row.display_name)
+    known: dict[UUID, Group] = {}
+    for row in rows:
+        if managed[row.member_id] == row.connection_id:
+            group = known.get(row.id) or Group(row.id, row.display_name)
+            found[row.member_id][row.id] = known.setdefault(row.id, group)
     return found
 
 

@@ -1,6 +1,6 @@
 """The statements that effective access is read by, made once: now, and as of an instant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -32,6 +32,14 @@ def provisioned_groups(
 ) -> Sequence[Row[Any]]:
     """Return member, connection, id and name of the directory groups that members are in."""
     return _fetch(uow, _provisioned_groups(at is None), members, at)
+
+
+def deciding_groups(
+    uow: UnitOfWork, members: Sequence[UUID], groups: Iterable[UUID], *, asserted: bool
+) -> Sequence[Row[Any]]:
+    """Return the same of certain groups alone, as it is now: of many members at once."""
+    values = {"organisation": uow.organisation_id, "ids": members, "groups": groups}
+    return uow.all(_DECIDING[asserted], **values)
 
 
 def asserted_groups(
@@ -125,3 +133,12 @@ def _asserted_groups(now: bool) -> Select[Any]:  # noqa: FBT001
         .where(a.c.organisation_id == ORGANISATION, among(a.c.member_id, "ids"), _held(a, now))
         .order_by(g.id)
     )
+
+
+_DECIDING = {
+    asserted: statement.where(among(t.directory_groups.c.id, "groups"))
+    for asserted, statement in (
+        (False, _provisioned_groups(True)),  # noqa: FBT003
+        (True, _asserted_groups(True)),  # noqa: FBT003
+    )
+}

@@ -88,12 +88,25 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where what is left of the audit begins: so many events were dropped by age."""
+
+    dropped: int
+    hash: str
+    until: datetime
+    """When the last one of them happened."""
+    at: datetime
+    """When it was dropped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a verification found: `first_break` is None for an unbroken audit."""
 
     sealed: int
     unsealed: int
     first_break: Break | None
+    checkpoint: Checkpoint | None = None
 
 
 def listing(
@@ -119,19 +132,22 @@ def listing(
 def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = None) -> Verdict:
     """Recompute every content hash and every link, and say where the first break is.
 
-    Wants a unit whose statements see one instant (`work.snapshot`). `on_progress` hears how
-    many of how many events are done.
+    Begins at the checkpoint behind which retention dropped events, if there is one. Wants a unit
+    whose statements see one instant (`work.snapshot`). `on_progress` hears how many of how many
+    events are done.
     """
     total = int(uow.scalar(uow.own(t.audit_events, func.count())) or 0)
     chain = uow.one(uow.own(t.chains))
-    head, seq, done = GENESIS, 0, 0
+    checkpoint = _checkpoint(chain)
+    start, head = (checkpoint.dropped, checkpoint.hash) if checkpoint else (0, GENESIS)
+    seq, done = start, 0
     for row in _in_order(uow):
         found = _content_break(row)
         if row.seq is not None:
             found = found or _link_break(row, seq + 1, head)
             seq, head = row.seq, row.hash
         if found:
-            return Verdict(seq, total - seq, found)
+            return Verdict(seq - start, total - seq + start, found, checkpoint)
         done += 1
         if on_progress is not None and done % BATCH == 0:
             on_progress(done, total)
@@ -141,7 +157,7 @@ def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = Non
     lost = None
     if (seq, head) != expected:
         lost = Break(seq + 1, None, f"the chain ends at {seq}; {expected[0]} events were sealed")
-    return Verdict(seq, done - seq, lost)
+    return Verdict(seq - start, done - seq + start, lost, checkpoint)
 
 
 def actors_of(uow: UnitOfWork, member_id: UUID) -> tuple[str, ...]:
@@ -149,6 +165,14 @@ def actors_of(uow: UnitOfWork, member_id: UUID) -> tuple[str, ...]:
     k = t.api_keys.c
     keys = uow.all(uow.own(t.api_keys, k.id).where(k.member_id == member_id))
     return str(member_id), *(str(row.id) for row in keys)
+
+
+def _checkpoint(chain: Row[Any] | None) -> Checkpoint | None:
+    if chain is None or not chain.checkpoint_seq:
+        return None
+    return Checkpoint(
+        chain.checkpoint_seq, chain.checkpoint_hash, chain.checkpoint_until, chain.checkpoint_at
+    )
 
 
 def _by_actor(filters: Filters) -> Iterator[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.services import access, chatbots, situations
 from gateway.storage import tables as t
+from gateway.storage.among import among
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
 OPEN_STATES = ("open", "snoozed")
@@ -152,10 +153,27 @@ _ASSIGNED = (
 )
 
 
-def assigned_chatbots(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
-    """Return the chatbots in which a member has open conversations."""
-    rows = _assigned(uow, member_id)
-    return sorted({row.chatbot_id for row in rows})
+def assigned_chatbots(uow: UnitOfWork, members: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """Return, by member, the chatbots in which they have open conversations."""
+    if not members or (len(members) == 1 and situations.has_none(uow, t.conversations, members[0])):
+        return {}
+    found: dict[UUID, list[UUID]] = {}
+    for row in uow.all(_CHATBOTS, organisation=uow.organisation_id, members=members):
+        found.setdefault(row.assignee_id, []).append(row.chatbot_id)
+    return found
+
+
+_C = t.conversations.c
+_CHATBOTS = (
+    select(_C.assignee_id, _C.chatbot_id)
+    .where(
+        _C.organisation_id == bindparam("organisation"),
+        among(_C.assignee_id, "members"),
+        _C.state != literal_column("'closed'"),
+    )
+    .distinct()
+    .order_by(_C.assignee_id, _C.chatbot_id)
+)
 
 
 def open_of(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:

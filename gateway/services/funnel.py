@@ -10,12 +10,22 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.access import RoleGrant, resolve
+from sqlalchemy import String, bindparam, select, type_coerce
+
+from gateway.domain.access import AccessFacts, RoleGrant, resolve
 from gateway.domain.decisions import Access
 from gateway.domain.events import Fact, Target
-from gateway.services import access, conversations, membership_lists
+from gateway.services import access, access_writes, conversations, membership_lists
+from gateway.services.alike import EPOCH, MEMBER, PERSON, Alike, Turn, only_grant
 from gateway.storage import tables as t
+from gateway.storage.among import among
 from gateway.storage.unit_of_work import UnitOfWork
+
+CHUNK = 2_000
+"""Members that are derived together: what is at hand meanwhile does not grow with a group."""
+
+FEW = 8
+"""Members who are alike, below which each is written on its own."""
 
 SUMMARY = ("standing", "role", "scope", "org_atoms", "ceiling", "bot_atoms", "chatbots", "teams")
 """What `access.changed` tells of an access document."""
@@ -28,10 +38,14 @@ def recompute(uow: UnitOfWork, member_ids: Iterable[UUID]) -> int:
     recorded, and conversations that they may no longer answer go back to the queue.
     """
     ids = sorted(set(member_ids))
-    changed = 0
-    for start in range(0, len(ids), access.CHUNK):
-        changed += _recompute_chunk(uow, ids[start : start + access.CHUNK])
-    return changed
+    if len(ids) == 1:
+        row = uow.load(t.members, ids[0])
+        return _recompute_one(uow, row, access.of_rows(uow, [row])[row.id])
+    alike = Alike()
+    return sum(
+        _recompute_many(uow, ids[start : start + CHUNK], alike)
+        for start in range(0, len(ids), CHUNK)
+    )
 
 
 def recompute_all(uow: UnitOfWork) -> int:
@@ -53,37 +67,48 @@ def first_access(
     uow: UnitOfWork, row: Mapping[str, Any], role_grants: tuple[RoleGrant, ...]
 ) -> FirstAccess:
     """Derive the access of a member about to be inserted: nothing is read that is known."""
-    newcomer = SimpleNamespace(**row, access_epoch=0, access_document={})
+    newcomer = SimpleNamespace(**row)
     access_now = resolve(access.of_newcomer(uow, access.member_facts(newcomer), role_grants))
     document = access_now.document()
     return FirstAccess(
-        {**_columns(access_now, document), "access_epoch": 1}, _changed(newcomer, document)
+        {**_columns(access_now, document), "access_epoch": 1}, _changed(newcomer, 1, {}, document)
     )
 
 
-def _recompute_chunk(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
-    if len(ids) == 1:
-        rows: Sequence[Any] = [uow.load(t.members, ids[0])]
-    else:
-        rows = uow.all(uow.own(t.members).where(t.members.c.id.in_(ids)))
+def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts) -> int:
+    now, before = resolve(facts), row.access_document
+    document = now.document()
+    if document == before:
+        return 0
+    epoch = row.access_epoch + 1
+    uow.update(t.members, {"id": row.id}, access_epoch=epoch, **_columns(now, document))
+    membership_lists.follow(uow, [row.id], before, document)
+    uow.record(_changed(row, epoch, before, document))
+    _return_lost(uow, [row.id], before, now)
+    return 1
+
+
+def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike) -> int:
+    """As of each one, but everybody is read at once, and those who are alike written at once."""
+    rows = uow.all(_MANY, organisation=uow.organisation_id, ids=ids)
     facts = access.of_rows(uow, rows)
-    changed = 0
+    turns: dict[Turn, list[UUID]] = {}
     for row in rows:
-        now = resolve(facts[row.id])
-        document = now.document()
-        if document == row.access_document:
+        turn = alike.turn(facts[row.id], row.stored)
+        if turn is not None:
+            turns.setdefault(turn, []).append(row.id)
+    for turn, members in turns.items():
+        if len(members) < FEW:
+            for member_id in members:
+                _recompute_one(uow, uow.load(t.members, member_id), facts[member_id])
             continue
-        changed += 1
-        uow.update(
-            t.members,
-            {"id": row.id},
-            access_epoch=row.access_epoch + 1,
-            **_columns(now, document),
-        )
-        membership_lists.follow(uow, row.id, row.access_document, document)
-        uow.record(_changed(row, document))
-        _return_lost_conversations(uow, row, now)
-    return changed
+        whose = [(member_id, only_grant(facts[member_id])) for member_id in members]
+        told = _changed(SOMEBODY, EPOCH, turn.before, turn.now.document)
+        columns = _columns(turn.now.access, turn.now.document)
+        access_writes.write(uow, whose, {**columns, "access_document": turn.now.text}, told)
+        membership_lists.follow(uow, members, turn.before, turn.now.document)
+        _return_lost(uow, members, turn.before, turn.now.access)
+    return sum(map(len, turns.values()))
 
 
 def _columns(now: Access, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,16 +120,30 @@ def _columns(now: Access, document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _changed(row: Any, document: Mapping[str, Any]) -> Fact:
+SOMEBODY = SimpleNamespace(id=MEMBER, person_id=PERSON)
+_M = t.members.c
+_MANY = (
+    select(
+        *(column for column in _M if column.name in access.READ_OF_MEMBERS),
+        type_coerce(_M.access_document, String).label("stored"),
+    )
+    .where(_M.organisation_id == bindparam("organisation"), among(_M.id, "ids"))
+    .order_by(_M.id)
+)
+
+
+def _changed(
+    who: Any, epoch: int | str, before: Mapping[str, Any], document: Mapping[str, Any]
+) -> Fact:
     return Fact(
         "access.changed",
-        (Target("member", str(row.id), row.display_name),),
-        before=_summary(row.access_document),
+        (Target("member", str(who.id)),),
+        before=_summary(before),
         after=_summary(document),
         data={
-            "member": str(row.id),
-            "person": str(row.person_id),
-            "epoch": row.access_epoch + 1,
+            "member": str(who.id),
+            "person": str(who.person_id),
+            "epoch": epoch,
             "access": _summary(document),
         },
     )
@@ -114,21 +153,20 @@ def _summary(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in SUMMARY if name in document}
 
 
-def _return_lost_conversations(uow: UnitOfWork, row: Any, now: Access) -> None:
-    before = row.access_document
+def _return_lost(
+    uow: UnitOfWork, members: Sequence[UUID], before: Mapping[str, Any], now: Access
+) -> None:
+    """Return the conversations that members whose access turned alike may no longer answer."""
     if not before or _writing(before) == _writing(now.document()):
         return
     if now.suspended is not None and now.standing is None:
         return  # An expired subscription is renewed without anybody losing their conversations.
     if now.standing in _ENDED:
         return  # Whoever closed all of it has returned them already.
-    lost = [
-        chatbot_id
-        for chatbot_id in conversations.assigned_chatbots(uow, row.id)
-        if not now.allows("conversations.write", chatbot_id)
-    ]
-    if lost:
-        conversations.return_to_queue(uow, row.id, "access_lost", lost)
+    for member_id, chatbots in conversations.assigned_chatbots(uow, members).items():
+        lost = [each for each in chatbots if not now.allows("conversations.write", each)]
+        if lost:
+            conversations.return_to_queue(uow, member_id, "access_lost", lost)
 
 
 _ENDED = frozenset({"member_inactive", "on_hold", "contained"})

@@ -1,6 +1,6 @@
 """Letters: mail to persons outside of every organisation, leased like the outbox's mail.
 
-Their links are secrets, so the text is dropped as soon as a letter has left or is given up.
+Their links are secrets, so the text is sealed, and dropped once a letter has left or is given up.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,12 @@ def send(here: PersonWork, type: str, to: str, *, link: str | None = None, **fac
     :raises BadEmail: the address is not one line with one recipient.
     """
     outbox.require_recipient(to)
+    letter, letter_id = messages.write(type, facts, link=link, voice={}), here.new_id()
     here.insert(
         L,
-        id=here.new_id(),
+        id=letter_id,
         type=type,
-        payload=outbox.payload(to, messages.write(type, facts, link=link, voice={}), secret=True),
+        **outbox.sealed(here.vault, to, letter, letter_id),
         created_at=here.now,
         due_at=here.now,
         attempts=0,
@@ -47,10 +48,12 @@ def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Me
         update(L)
         .where(L.c.id.in_(ids))
         .values(leased_until=lease, attempts=L.c.attempts + 1)
-        .returning(L.c.id, L.c.type, L.c.payload, L.c.created_at, L.c.attempts)
+        .returning(L.c.id, L.c.type, L.c.payload, L.c.sealed, L.c.created_at, L.c.attempts)
     ).all()
     return [
-        Message(None, row.id, row.type, row.payload, row.created_at, row.attempts, lease)
+        Message(
+            None, row.id, row.type, row.payload, row.created_at, row.attempts, lease, row.sealed
+        )
         for row in sorted(rows, key=lambda row: (row.created_at, row.id))
     ]
 
@@ -65,7 +68,7 @@ def is_due(connection: Connection, now: datetime) -> bool:
 def finish(connection: Connection, now: datetime, message: Message) -> bool:
     """Mark a letter as sent; False if the lease had passed to another worker."""
     return leases.settle(
-        connection, L, message, delivered_at=now, last_error=None, payload=outbox.kept(message)
+        connection, L, message, delivered_at=now, last_error=None, **outbox.kept(message)
     )
 
 
@@ -85,7 +88,7 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
         message,
         given_up_at=now,
         last_error=one_line(reason),
-        payload=outbox.kept(message),
+        **outbox.kept(message),
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway.services import access
 from gateway.storage import tables as t
@@ -11,31 +11,38 @@ from gateway.storage.unit_of_work import UnitOfWork
 
 def members_of(uow: UnitOfWork, connection_id: UUID, group_id: UUID) -> list[UUID]:
     """Return the members whom a group stands for now."""
-    u, m = t.directory_users.c, t.directory_memberships.c
-    rows = uow.all(
-        select(u.member_id)
-        .join_from(
-            t.directory_memberships,
-            t.directory_users,
-            (u.organisation_id == m.organisation_id)
-            & (u.connection_id == m.connection_id)
-            & (u.id == m.user_id),
-        )
-        .where(
-            m.organisation_id == uow.organisation_id,
-            m.connection_id == connection_id,
-            m.group_id == group_id,
-            m.valid_to.is_(None),
-            u.member_id.is_not(None),
-        )
+    keys = {
+        "organisation": uow.organisation_id,
+        "connection": connection_id,
+        "group": group_id,
+    }
+    return [row.member_id for query in (_PROVISIONED, _ASSERTED) for row in uow.all(query, **keys)]
+
+
+_U, _M, _A = t.directory_users.c, t.directory_memberships.c, t.asserted_memberships.c
+_PROVISIONED = (
+    select(_U.member_id)
+    .join_from(
+        t.directory_memberships,
+        t.directory_users,
+        (_U.organisation_id == _M.organisation_id)
+        & (_U.connection_id == _M.connection_id)
+        & (_U.id == _M.user_id),
     )
-    a = t.asserted_memberships.c
-    asserted = uow.all(
-        uow.own(t.asserted_memberships, a.member_id).where(
-            a.connection_id == connection_id, a.group_id == group_id, a.valid_to.is_(None)
-        )
+    .where(
+        _M.organisation_id == bindparam("organisation"),
+        _M.connection_id == bindparam("connection"),
+        _M.group_id == bindparam("group"),
+        _M.valid_to.is_(None),
+        _U.member_id.is_not(None),
     )
-    return [row.member_id for row in (*rows, *asserted)]
+)
+_ASSERTED = select(_A.member_id).where(
+    _A.organisation_id == bindparam("organisation"),
+    _A.connection_id == bindparam("connection"),
+    _A.group_id == bindparam("group"),
+    _A.valid_to.is_(None),
+)
 
 
 def names_group(uow: UnitOfWork, group_id: UUID) -> bool:

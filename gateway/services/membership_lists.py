@@ -3,7 +3,7 @@
 Lists filter by these rows instead of opening every document. The funnel alone writes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -26,14 +26,20 @@ def has_every_chatbot(document: Document) -> bool:
     return document["scope"] == "all" and bool(document["ceiling"] or document["bot_atoms"])
 
 
-def follow(uow: UnitOfWork, member_id: UUID, before: Document, after: Document) -> None:
-    """Let the rows of a member say what the new document says."""
+def follow(uow: UnitOfWork, members: Sequence[UUID], before: Document, after: Document) -> None:
+    """Let the rows of members whose documents are alike say what the new one says."""
     for table, column, name in LISTS:
         was, now = (frozenset(map(UUID, document.get(name, ()))) for document in (before, after))
-        rows = [{column: each, "member_id": member_id} for each in sorted(now - was)]
-        uow.insert_all(table, rows)
+        uow.insert_all(
+            table,
+            [
+                {column: each, "member_id": member_id}
+                for each in sorted(now - was)
+                for member_id in members
+            ],
+        )
         if was - now:
-            uow.apply(_ended(uow, table, column, member_id, was - now))
+            uow.apply(_ended(uow, table, column, members, was - now))
 
 
 def by_chatbot(uow: UnitOfWork, chatbot_id: UUID) -> Filter:
@@ -42,7 +48,7 @@ def by_chatbot(uow: UnitOfWork, chatbot_id: UUID) -> Filter:
     named = uow.own(t.member_chatbots, c.member_id).where(c.chatbot_id == chatbot_id)
     every = uow.own(t.members, m.id).where(m.every_chatbot)
     return Filter(
-        m.id.in_(union_all(named, every)),
+        union_all(named, every),
         or_(m.every_chatbot, exists(named.where(c.member_id == m.id))),
     )
 
@@ -51,15 +57,15 @@ def by_team(uow: UnitOfWork, team_id: UUID) -> Filter:
     """Return the filter by who has a seat in a team, by hand or through a group."""
     m, c = t.members.c, t.member_teams.c
     seated = uow.own(t.member_teams, c.member_id).where(c.team_id == team_id)
-    return Filter(m.id.in_(seated), exists(seated.where(c.member_id == m.id)))
+    return Filter(seated, exists(seated.where(c.member_id == m.id)))
 
 
 def _ended(
-    uow: UnitOfWork, table: Table, column: str, member_id: UUID, gone: frozenset[UUID]
+    uow: UnitOfWork, table: Table, column: str, members: Sequence[UUID], gone: frozenset[UUID]
 ) -> Any:
     c = table.c
     return delete(table).where(
         c.organisation_id == uow.organisation_id,
         c[column].in_(sorted(gone)),
-        c.member_id == member_id,
+        c.member_id.in_(members),
     )

@@ -8,10 +8,12 @@ from uuid import UUID
 import sqlalchemy
 from sqlalchemy import Row, insert, select
 
+from gateway.domain.closures import GONE
 from gateway.domain.errors import AlreadyExists, AlreadyMember, InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.domain.plans import Cause, SubscriptionState, period_end, renewal_amount
+from gateway.domain.plans import Cause, Plan, SubscriptionState, period_end, renewal_amount
+from gateway.domain.presets import Preset
 from gateway.domain.text import fold
 from gateway.services import funnel, invited, members, moves, people, presets, seats, terms
 from gateway.storage import tables as t
@@ -170,15 +172,17 @@ def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
 def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     """Set plan, state, seat_limit, features or all add_ons of the subscription from now on.
 
-    Another plan brings its own seat limit, unless one is named, and the add-ons stay. Nobody is
-    evicted by a lower limit; who waits is admitted by a higher one.
+    Another plan brings its own seat limit, unless one is named, and its own policies, unless the
+    organisation has others than the old plan; the add-ons stay. Nobody is evicted by a lower
+    limit; who waits is admitted by a higher one.
 
     :raises InvalidRequest: an unknown field, plan, state or add-on.
     """
     before = terms.subscription(uow)
     add_ons: Any = changes.pop("add_ons", None)
     _require_subscription(uow, changes)
-    plans = presets.packaged().preset(get(uow).preset).plans
+    preset = presets.packaged().preset(get(uow).preset)
+    plans = preset.plans
     plan, old_plan = plans[str(changes.get("plan", before.plan))], plans[before.plan]
     if add_ons is not None:
         changes["features"] = sorted(presets.packaged().features(plan, add_ons))
@@ -192,6 +196,7 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
             "current_period_end": ends if plan.is_priced else None,
             **changes,
         }
+        _let_policies_follow(uow, preset, old_plan, plan)
     changed = terms.set_subscription(uow, "subscription.changed", **changes)
     if changed.keys() & {"state", "features"}:
         funnel.recompute_all(uow)
@@ -204,14 +209,15 @@ def listing(
 ) -> Sequence[Row[Any]]:
     """Return organisations of the installation by id, a page at a time (operators only)."""
     o = t.organisations
-    query = select(o).order_by(o.c.id).limit(limit)
+    query = select(o).where(o.c.state.not_in(GONE)).order_by(o.c.id).limit(limit)
     return database.execute(query.where(o.c.id > after) if after else query).all()
 
 
 def find_by_slug(database: sqlalchemy.Connection, slug: str) -> UUID | None:
     """Return the organisation that a slug names (operators only)."""
     o = t.organisations
-    found: UUID | None = database.execute(select(o.c.id).where(o.c.slug == slug)).scalar()
+    named = select(o.c.id).where(o.c.slug == slug, o.c.state.not_in(GONE))
+    found: UUID | None = database.execute(named).scalar()
     return found
 
 
@@ -222,6 +228,14 @@ def _require_no_member(uow: UnitOfWork, person_id: UUID) -> None:
     )
     if uow.one(present) is not None:
         raise AlreadyMember("This person is a member of the organisation.")
+
+
+def _let_policies_follow(uow: UnitOfWork, preset: Preset, old: Plan, new: Plan) -> None:
+    held = terms.current(uow).policies
+    for name in sorted({*old.policies, *new.policies}):
+        before, after = (preset.policies_under(plan.key, {})[name] for plan in (old, new))
+        if held.get(name) == before:
+            set_policy(uow, name, after)
 
 
 def _let_roles_follow(

@@ -5,8 +5,9 @@ with no transaction open, and says what became of it. Delivery is at least once:
 dies between sending and saying so leaves a row that is sent again, under the same Message-ID.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from gateway.services import leases, messages, presets
 from gateway.services.messages.writing import Fact, one_line, plain_name
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.vault import Vault
 
 LEASE = timedelta(minutes=2)
 """How long a worker has to send what it claimed, before another may."""
@@ -27,6 +29,9 @@ PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 7200, 18_000, 36_000, 36_000)
 )
 """Waits after the first, second, … failed attempt; after the last one a message is given up."""
+
+SEALED_AS = "letter"
+"""What a sealed letter is bound to, beside its place."""
 
 INVITING = frozenset({"invitation.created", "invitation.resent"})
 """Mails whose fate their invitation shows."""
@@ -45,31 +50,62 @@ class Message:
     created_at: datetime
     attempts: int
     leased_until: datetime
+    sealed: str | None = None
 
 
 def post(uow: UnitOfWork, type: str, to: str, *, link: str | None = None, **facts: Fact) -> UUID:
     """Put a message of the catalogue into the outbox, in the organisation's voice; return its id.
 
-    A link is a secret: what the mail says is dropped once it has left or is given up.
+    A link is a secret: what the mail says is sealed, and dropped once it has left or is given up.
 
     :raises BadEmail: the address is not one line with one recipient.
     """
     require_recipient(to)
     letter = messages.write(type, facts, link=link, voice=_voice_of(uow))
-    return uow.send("mail", type, payload(to, letter, secret=link is not None))
+    if link is None:
+        return uow.send("mail", type, payload(to, letter))
+    message_id = uow.new_id()
+    said = sealed(uow.vault, to, letter, uow.organisation_id, message_id)
+    return uow.send("mail", type, message_id=message_id, **said)
 
 
-def payload(to: str, letter: messages.Letter, *, secret: bool) -> dict[str, object]:
-    """Return a letter as a row keeps it until it has left."""
-    said = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
-    return {**said, "secret": secret}
+def payload(to: str, letter: messages.Letter) -> dict[str, object]:
+    """Return a letter as a row keeps it."""
+    return {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
+
+
+def sealed(vault: Vault, to: str, letter: messages.Letter, *place: object) -> dict[str, Any]:
+    """Return the columns of a letter with a link, which only its worker can open at its place.
+
+    An installation without an encryption key keeps it in clear until it has left.
+    """
+    if not vault.is_open:
+        return {"payload": {**payload(to, letter), "secret": True}}
+    said = json.dumps({"text": letter.text, "html": letter.html})
+    return {
+        "payload": {"to": to, "subject": letter.subject, "secret": True},
+        "sealed": vault.seal(said, *place, SEALED_AS),
+    }
+
+
+def opened(vault: Vault, message: "Message") -> "Message":
+    """Return a message with what it says.
+
+    :raises VaultError: the key that sealed it is gone.
+    """
+    if message.sealed is None:
+        return message
+    here = () if message.organisation_id is None else (message.organisation_id,)
+    said = json.loads(vault.open(message.sealed, *here, message.id, SEALED_AS))
+    return replace(message, payload={**message.payload, **said})
 
 
 def kept(message: "Message") -> dict[str, object]:
-    """Return what may stay of a message that has left, or never will."""
+    """Return what may stay of a message that has left, or never will: no link in any column."""
     if not message.payload.get("secret"):
-        return message.payload
-    return {"to": message.payload["to"], "subject": message.payload["subject"], "text": ""}
+        return {"payload": message.payload}
+    said = {"to": message.payload["to"], "subject": message.payload["subject"], "text": ""}
+    return {"payload": said, "sealed": None}
 
 
 def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> None:
@@ -79,7 +115,7 @@ def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> N
     """
     require_recipient(to)
     letter = messages.frame(subject, text, voice=_voice_of(uow))
-    uow.send("mail", type, payload(to, letter, secret=False))
+    uow.send("mail", type, payload(to, letter))
 
 
 def require_recipient(to: str) -> None:
@@ -101,7 +137,9 @@ def claim(connection: Connection, now: datetime, limit: int = 20) -> Sequence[Me
     lease = now + LEASE
     rows = connection.execute(due, {"now": now, "lease": lease, "limit": limit}).all()
     return [
-        Message(x.organisation_id, x.id, x.type, x.payload, x.created_at, x.attempts, lease)
+        Message(
+            x.organisation_id, x.id, x.type, x.payload, x.created_at, x.attempts, lease, x.sealed
+        )
         for x in sorted(rows, key=lambda row: (row.created_at, row.position, row.id))
     ]
 
@@ -118,7 +156,7 @@ def finish(connection: Connection, now: datetime, message: Message) -> bool:
         mine = (i.c.organisation_id == message.organisation_id, i.c.mail_id == message.id)
         connection.execute(update(i).where(*mine).values(delivery=Delivery.SENT))
     return leases.settle(
-        connection, t.outbox, message, delivered_at=now, last_error=None, payload=kept(message)
+        connection, t.outbox, message, delivered_at=now, last_error=None, **kept(message)
     )
 
 
@@ -143,7 +181,7 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
         message,
         given_up_at=now,
         last_error=one_line(reason),
-        payload=kept(message),
+        **kept(message),
     )
 
 
@@ -192,6 +230,7 @@ def _claiming(oldest: Any) -> Any:
             rows.id,
             rows.type,
             rows.payload,
+            rows.sealed,
             rows.created_at,
             rows.position,
             rows.attempts,

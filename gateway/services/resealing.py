@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, select, update
 
-from gateway.services import webhooks
+from gateway.services import outbox, webhooks
 from gateway.services.credentials import SEALED_AS
 from gateway.services.sso_connections import CLIENT_SECRET, PRIVATE_KEY
-from gateway.services.webhooks import SECRET
 from gateway.storage import tables as t
 from gateway.storage.vault import Vault, VaultError
 
@@ -30,13 +29,13 @@ SEALED = (
         CLIENT_SECRET,
     ),
     Sealed(t.sso_keys.c.private_key, (t.sso_keys.c.organisation_id, t.sso_keys.c.id), PRIVATE_KEY),
-    Sealed(t.webhooks.c.secret, (t.webhooks.c.organisation_id, t.webhooks.c.id), SECRET),
-    Sealed(t.webhooks.c.old_secret, (t.webhooks.c.organisation_id, t.webhooks.c.id), SECRET),
     *(
         Sealed(column, (t.webhooks.c.organisation_id, t.webhooks.c.id), webhooks.SECRET)
         for column in (t.webhooks.c.secret, t.webhooks.c.old_secret)
     ),
     Sealed(t.totp_secrets.c.secret, (t.totp_secrets.c.person_id,), SEALED_AS),
+    Sealed(t.outbox.c.sealed, (t.outbox.c.organisation_id, t.outbox.c.id), outbox.SEALED_AS),
+    Sealed(t.letters.c.sealed, (t.letters.c.id,), outbox.SEALED_AS),
 )
 """Every value that the installation can read again."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
@@ -84,29 +84,30 @@ def _filters(uow: UnitOfWork, wanted: Wanted) -> Iterator[Filter]:
         M.managed_by: wanted.managed_by,
         M.availability: wanted.availability,
     }
-    yield from (walks.equals(column, value) for column, value in values.items() if value)
+    yield from (walks.equals(uow, column, value) for column, value in values.items() if value)
     if wanted.chatbot_id:
         chatbots.get(uow, wanted.chatbot_id)
         yield membership_lists.by_chatbot(uow, wanted.chatbot_id)
     if wanted.team_id:
         teams.get(uow, wanted.team_id)
         yield membership_lists.by_team(uow, wanted.team_id)
+    mine = uow.own(t.members, M.id)
     active = unindexed(M.last_active_at)
     if wanted.active_since:
         since = wanted.active_since
-        yield Filter(M.last_active_at >= since, active >= since)
+        yield Filter(mine.where(M.last_active_at >= since), active >= since)
     if wanted.active_before:
         before = wanted.active_before
         yield Filter(
-            or_(M.last_active_at < before, M.last_active_at.is_(None)),
+            mine.where(or_(M.last_active_at < before, M.last_active_at.is_(None))),
             or_(active < before, active.is_(None)),
         )
     if wanted.text:
-        yield _naming(fold(wanted.text.strip()))
+        named = _naming(fold(wanted.text.strip()))
+        yield Filter(mine.where(named), named)
 
 
-def _naming(needle: str) -> Filter:
-    named = M.name_key.contains(needle, autoescape=True)
-    addressed = M.email_key.contains(needle, autoescape=True)
-    either = or_(named, addressed)
-    return Filter(either, either)
+def _naming(needle: str) -> ColumnElement[bool]:
+    return or_(
+        M.name_key.contains(needle, autoescape=True), M.email_key.contains(needle, autoescape=True)
+    )

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_
+from sqlalchemy import Column, ColumnElement, CompoundSelect, Row, Select, Table, and_, or_
 
 from gateway.domain.errors import InvalidRequest
 from gateway.storage.types import UTCDateTime
@@ -36,20 +36,21 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A condition twice: as an index finds its rows, and as each row at hand is asked."""
+    """A condition twice: the ids that an index finds by it, and what each row at hand is asked."""
 
-    finds: Condition
+    finds: Select[Any] | CompoundSelect[Any]
     asks: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """What is listed, in which order, behind which filters; `where` holds for all of it."""
+    """What is listed, in which order, behind which filters; `where` and `among` hold for all."""
 
     table: Table
     stretches: Sequence[Stretch]
     where: Condition | None = None
     filters: Sequence[Filter] = ()
+    among: Sequence[UUID] | None = None
     descending: bool = False
 
 
@@ -61,9 +62,10 @@ class Step:
     mark: Mark
 
 
-def equals(column: Column[Any], value: object) -> Filter:
+def equals(uow: UnitOfWork, column: Column[Any], value: object) -> Filter:
     """Return the filter by one value of a column."""
-    return Filter(column == value, unindexed(column) == value)
+    ids = column.table.c.id
+    return Filter(uow.own(column.table, ids).where(column == value), unindexed(column) == value)
 
 
 def each_value(column: Column[Any], values: Sequence[Any]) -> list[Stretch]:
@@ -93,20 +95,19 @@ def page(uow: UnitOfWork, walk: Walk, after: Mark | None, limit: int) -> list[St
 
 
 def _narrowed(uow: UnitOfWork, walk: Walk) -> Walk:
-    """Return the same walk with filters that cost little on the way."""
-    if not walk.filters:
-        return walk
-    ids = walk.table.c.id
-    found = uow.own(walk.table, ids).where(*(each.finds for each in walk.filters)).limit(FEW + 1)
-    few = [row.id for row in uow.all(found)]
-    if len(few) > FEW:
-        return walk
-    among = ids.in_(few)
-    return replace(walk, filters=[Filter(among, among)])
+    """Return the same walk, among the few rows of the first filter that leaves no more."""
+    for each in walk.filters:
+        few = [row[0] for row in uow.all(each.finds.limit(FEW + 1))]
+        if len(few) <= FEW:
+            others = [other for other in walk.filters if other is not each]
+            return replace(walk, among=few, filters=others)
+    return walk
 
 
 def _reading(uow: UnitOfWork, walk: Walk, stretch: Stretch, start: Condition | None) -> Select[Any]:
     conditions = [walk.where, stretch.where, start, *(each.asks for each in walk.filters)]
+    if walk.among is not None:
+        conditions.append(walk.table.c.id.in_(walk.among))
     order = [walk.table.c.id] if stretch.key is None else [stretch.key, walk.table.c.id]
     return (
         uow.own(walk.table)

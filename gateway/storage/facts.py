@@ -41,6 +41,15 @@ def details_digest(salt: str, details: Row) -> str:
     return digest(salt + canonical(details))
 
 
+def feed_payload(fact: Fact) -> Row:
+    """Return what the feed says of a fact."""
+    return {
+        "targets": [{"type": x.type, "id": x.id} for x in fact.targets],
+        "data": fact.data or fact.after or {},
+        "previous_attributes": fact.before,
+    }
+
+
 class Ledger:
     """Turns the facts of one unit of work into rows, in the order they happened."""
 
@@ -118,11 +127,7 @@ class Ledger:
             "id": fact_id,
             "channel": "feed",
             "type": fact.action,
-            "payload": {
-                "targets": [{"type": x.type, "id": x.id} for x in fact.targets],
-                "data": fact.data or fact.after or {},
-                "previous_attributes": fact.before,
-            },
+            "payload": feed_payload(fact),
             "created_at": now,
             "position": position,
             "due_at": now,

@@ -69,6 +69,7 @@ class WriteSet:
     """Writes in the order in which they were asked for."""
 
     writes: list[Write | Executable] = field(default_factory=list)
+    _latest: "dict[Table, _Latest]" = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -76,9 +77,13 @@ class WriteSet:
 
     def add(self, write: Write | Executable) -> None:
         """Collect one write; it joins an earlier one where that means the same."""
-        joined = (isinstance(write, Insert) and self._join_insert(write)) or (
-            isinstance(write, Update) and self._merge_update(write)
-        )
+        if isinstance(write, Insert):
+            joined = self._join_insert(write)
+        elif isinstance(write, Update):
+            joined = self._merge_update(write)
+        else:
+            self._latest.clear()
+            joined = False
         if not joined:
             self.writes.append(write)
 
@@ -89,16 +94,19 @@ class WriteSet:
     def clear(self) -> None:
         """Forget everything that waits."""
         self.writes.clear()
+        self._latest.clear()
 
     def send(self, connection: Connection) -> None:
         """Execute everything in order."""
         writes, self.writes = self.writes, []
+        self._latest.clear()
         together = connection.dialect.name == "postgresql"
         for batch in _batches(writes, together=together):
             _send(connection, batch)
 
     def _join_insert(self, write: Insert) -> bool:
         """Add the rows to the insert just before, if it is of the same columns."""
+        self._latest.pop(write.table, None)
         last = self.writes[-1] if self.writes else None
         if not isinstance(last, Insert) or last.table is not write.table:
             return False
@@ -109,17 +117,29 @@ class WriteSet:
 
     def _merge_update(self, write: Update) -> bool:
         """Merge with a waiting update of the same rows, unless something else came between."""
-        for earlier in reversed(self.writes):
-            if not isinstance(earlier, Insert | Update):
-                return False
-            if earlier.table is not write.table:
-                continue
-            if not isinstance(earlier, Update) or earlier.key.keys() != write.key.keys():
-                return False
-            if earlier.key == write.key:
-                return _merge(earlier.values, write.values, write.key)
-            if not write.names_row:
-                return False
+        latest = self._latest.get(write.table)
+        if latest is None or latest.columns != write.key.keys():
+            latest = self._latest[write.table] = _Latest(write.key.keys())
+        return latest.merges(write)
+
+
+@dataclass(slots=True)
+class _Latest:
+    """The updates of one table that nothing else of the table came after, all by one key."""
+
+    columns: AbstractSet[str]
+    by_key: dict[tuple[Any, ...], Update] = field(default_factory=dict)
+    last: Update | None = None
+
+    def merges(self, write: Update) -> bool:
+        """Merge an update into the one of the same rows; else keep it for later ones."""
+        place = tuple(write.key[name] for name in self.columns)
+        earlier = self.by_key.get(place)
+        # By a key that names no row, any update in between may have touched the same ones.
+        reachable = earlier is not None and (earlier is self.last or write.names_row)
+        if earlier is not None and reachable and _merge(earlier.values, write.values, write.key):
+            return True
+        self.by_key[place] = self.last = write
         return False
 
 

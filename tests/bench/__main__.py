@@ -24,8 +24,9 @@ from rich.progress import (
 from idp_fixtures.entra import FirstSync
 from tests import parts
 from tests.bench import report, scenes, sign_in
+from tests.bench.catalogue import OPERATIONS, named
 from tests.bench.measuring import Multiple, Pace, multiple
-from tests.bench.operations import OPERATIONS, Operation, named
+from tests.bench.operations import Operation
 from tests.bench.report import Results
 from tests.bench.stage import Stage, Theatre
 

@@ -85,12 +85,12 @@ FURTHER_MEMBER = Budget((0.10, 0.08), (0.2, 0.2))
 
 def _get_user(session: Session) -> Step:
     users = session.world.users
-    return lambda: _done(session.ask("GET", f"/Users/{session.chance.choice(users)}"))
+    return lambda: done(session.ask("GET", f"/Users/{session.chance.choice(users)}"))
 
 
 def _get_group(session: Session) -> Step:
     teams = session.world.teams or [(session.world.mapped_team, "")]
-    return lambda: _done(
+    return lambda: done(
         session.ask("GET", f"/Groups/{session.chance.choice(teams)[0]}?excludedAttributes=members")
     )
 
@@ -147,7 +147,7 @@ def _page_of(condition: str) -> Callable[[Session], Step]:
         world = session.world
         text = condition.format(recently=just_before(world.recently), prefix=world.prefix)
         path = f"/Users?filter={quote(text)}&count={PAGE}"
-        return lambda: _done(session.ask("GET", path))
+        return lambda: done(session.ask("GET", path))
 
     return steps
 
@@ -230,7 +230,7 @@ def _come_and_go(session: Session, group: Any, user: Any, first: str = "Remove")
     verbs = itertools.cycle(both)
     value = [{"value": str(user)}]
     path = f"/Groups/{group}"
-    return lambda: _done(
+    return lambda: done(
         session.ask("PATCH", path, _patch(next(verbs), "members", value), expect=204)
     )
 
@@ -239,7 +239,7 @@ def _many_members(session: Session) -> Step:
     team = session.world.teams[0][0] if session.world.teams else session.world.mapped_team
     value = [{"value": str(user)} for user in session.world.users[-PAGE:]]
     verbs = itertools.cycle(("Add", "Remove"))
-    return lambda: _done(
+    return lambda: done(
         session.ask("PATCH", f"/Groups/{team}", _patch(next(verbs), "members", value), expect=204)
     )
 
@@ -274,7 +274,7 @@ def _evaluate(session: Session) -> Step:
 MANY = f"group PATCH, {PAGE} members"
 ONE = "group PATCH, one member of 10"
 
-OPERATIONS: tuple[Operation, ...] = (
+PROVISIONING: tuple[Operation, ...] = (
     Operation("GET user", "read", _get_user, READ),
     Operation("GET group without members", "read", _get_group, READ),
     Operation("userName eq, hit", "read", _find_user, LOOKUP),
@@ -324,11 +324,6 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def named(text: str) -> list[Operation]:
-    """Return the operations whose name holds the text, whatever the case."""
-    return [each for each in OPERATIONS if text.casefold() in each.name.casefold()]
-
-
 def _patch(op: str, path: str, value: Any) -> dict[str, Any]:
     return {"schemas": [PATCH_OP], "Operations": [{"op": op, "path": path, "value": value}]}
 
@@ -341,7 +336,7 @@ def _found(session: Session, condition: str, hits: int = 1) -> None:
     _total(session.ask("GET", f"/Users?filter={condition}"), hits)
 
 
-def _done(_: Answer) -> None:
+def done(_: Answer) -> None:
     return None
 
 

@@ -5,8 +5,9 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.bench.catalogue import OPERATIONS
 from tests.bench.measuring import Cost, Multiple
-from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, OPERATIONS, PAGE, Budget, Yardstick
+from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, PAGE, Budget, Yardstick
 from tests.bench.scenes import SYNC_BUDGET, Offboarding, Sync
 from tests.bench.sign_in import SignIns
 

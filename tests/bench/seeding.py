@@ -26,11 +26,14 @@ from gateway.services import (
     directory_groups,
     keys,
     mapping,
+    members,
     scim_tokens,
     sealing,
+    teams,
 )
 from gateway.settings import Settings
 from gateway.storage import schema
+from gateway.storage import tables as t
 from gateway.storage.engine import open_engines
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from gateway.storage.unit_of_work.unit import TICK
@@ -64,6 +67,8 @@ class World:
     empty_token: str
     api_key: str
     chatbot_id: UUID
+    role_id: UUID
+    seats_team: UUID
     persons: Sequence[Person]
     users: Sequence[UUID]
     members: Sequence[UUID]
@@ -102,13 +107,15 @@ class _Seeding:
         persons = list(self._people.people.values())
         made = self._users(persons)
         users = [user_id for user_id, _, _ in made]
-        teams = self._teams(users)
-        mapped = self._rules(teams)
+        groups = self._teams(users)
+        mapped = self._rules(groups)
         sized = {
             size: self._group(f"Everybody of {size}", users[:size])
             for size in SIZES
             if size <= len(users)
         }
+        members_here = [member_id for _, member_id, _ in made]
+        seats_team = self._habits(members_here)
         empty = factories.house(self._work, "globex")
         world = World(
             organisation_id=self._house.organisation_id,
@@ -118,10 +125,12 @@ class _Seeding:
             empty_token=self._token(empty),
             api_key=self._api_key(),
             chatbot_id=mapped[1],
+            role_id=self._run(lambda uow: uow.load(t.members, members_here[-1]).effective_role_id),
+            seats_team=seats_team,
             persons=persons,
             users=users,
-            members=[member_id for _, member_id, _ in made],
-            teams=teams[len(ROLES) + 1 :],
+            members=members_here,
+            teams=groups[len(ROLES) + 1 :],
             mapped_team=mapped[0],
             sized=sized,
             recently=made[-min(RECENT, len(made))][2],
@@ -142,11 +151,11 @@ class _Seeding:
 
     def _teams(self, users: Sequence[UUID]) -> list[tuple[UUID, str]]:
         size = min(TEAM_SIZE, len(users))
-        teams = []
-        for number, members in enumerate(_batches(users, size)):
+        made = []
+        for number, inside in enumerate(_batches(users, size)):
             name = f"Team {number:05d}"
-            teams.append((self._group(name, members), name))
-        return teams
+            made.append((self._group(name, inside), name))
+        return made
 
     def _group(self, name: str, members: Sequence[UUID]) -> UUID:
         payload = new_state(GROUPS, {"schemas": [GROUP], "displayName": name}, Reading())
@@ -180,6 +189,27 @@ class _Seeding:
 
         chatbot_id = self._work.run(self._house.organisation_id, OPERATOR, write)
         return self._mapped(teams), chatbot_id
+
+    def _habits(self, ids: Sequence[UUID]) -> UUID:
+        """Let a tenth be away, a third be active, some rest, and ten share a team; return it."""
+
+        def live(uow: UnitOfWork) -> UUID:
+            for number, member_id in enumerate(ids):
+                kept: dict[str, object] = {}
+                if number % 10 == 0:
+                    kept["availability"] = "away"
+                if number % 3 == 0:
+                    kept["last_active_at"] = uow.now + number * TICK
+                if kept:
+                    uow.update(t.members, {"id": member_id}, **kept)
+            for member_id in ids[1:4]:
+                members.deactivate(uow, member_id)
+            team = teams.create(uow, "Everyday")
+            for member_id in ids[4:14]:
+                teams.join(uow, team, member_id)
+            return team
+
+        return self._work.run(self._house.organisation_id, OPERATOR, live)
 
     def _mapped(self, teams: Sequence[tuple[UUID, str]]) -> UUID:
         return teams[min(len(ROLES), len(teams) - 1)][0]

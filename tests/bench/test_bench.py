@@ -12,9 +12,10 @@ from gateway.settings import Settings
 from idp_fixtures.entra import FirstSync
 from tests.bench import report, scenes, sign_in
 from tests.bench.__main__ import measure
+from tests.bench.catalogue import OPERATIONS, named
 from tests.bench.client import Answer, Client
 from tests.bench.measuring import Pace
-from tests.bench.operations import OPERATIONS, Operation, Session, named
+from tests.bench.operations import Operation, Session
 from tests.bench.profiled import Statements
 from tests.bench.seeding import World, seed
 

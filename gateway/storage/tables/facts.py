@@ -1,6 +1,15 @@
 """Facts: the audit trail with its chain, and the outbox towards platforms and mailboxes."""
 
-from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, Table, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Uuid,
+    text,
+)
 
 from gateway.storage.tables.metadata import (
     instant,
@@ -63,6 +72,8 @@ audit_targets = Table(
     Column("event_id", Uuid, nullable=False),
     PrimaryKeyConstraint("organisation_id", "target_id", "event_id"),
     reference("audit_events", "event_id"),
+    # Events that are dropped take their targets with them.
+    lookup("ix_audit_targets_event", "organisation_id", "event_id"),
 )
 
 chains = Table(
@@ -71,6 +82,11 @@ chains = Table(
     organisation_id(),
     Column("audit_seq", BigInteger, nullable=False, server_default=text("0")),
     text_column("audit_hash"),
+    # Up to here events were dropped, as many as the number says: what is left follows this hash.
+    Column("checkpoint_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("checkpoint_hash", String, nullable=False, server_default=text("''")),
+    instant("checkpoint_until", nullable=True),
+    instant("checkpoint_at", nullable=True),
     Column("feed_sequence", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("organisation_id"),
     owned(),
@@ -84,6 +100,8 @@ outbox = Table(
     text_column("channel"),  # feed | mail
     Column("type", Key, nullable=False),
     Column("payload", JSONText, nullable=False),
+    # What a mail with a link says, until it has left.
+    text_column("sealed", nullable=True),
     instant("created_at"),
     number("position"),
     # The order of the feed, given by the sealer; null for mail.
@@ -97,6 +115,7 @@ outbox = Table(
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
     only("uq_outbox_sequence", "organisation_id", "sequence", where="sequence IS NOT NULL"),
+    lookup("ix_outbox_mail", "created_at", where="channel = 'mail'"),
     lookup(
         "ix_outbox_due",
         "channel",

@@ -127,6 +127,7 @@ letters = Table(
     Column("id", Uuid, primary_key=True),
     Column("type", Key, nullable=False),
     Column("payload", JSONText, nullable=False),
+    text_column("sealed", nullable=True),
     instant("created_at"),
     instant("due_at"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),

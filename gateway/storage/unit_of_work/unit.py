@@ -73,6 +73,7 @@ class UnitOfWork:
     _loaded: Records = field(default_factory=Records)
     _pending: WriteSet = field(default_factory=WriteSet)
     _facts: list[tuple[UUID, Fact]] = field(default_factory=list)
+    _told: Counter[str] = field(default_factory=Counter)
     _opened: set[tuple[str, object, datetime]] = field(default_factory=set)
     wrote: bool = False
 
@@ -238,13 +239,34 @@ class UnitOfWork:
         """Keep a fact in the same transaction as the change it describes."""
         self._facts.append((self.new_id(), fact))
 
+    def record_many(self, action: str, times: int, statement: UpdateBase) -> None:
+        """Keep as many facts of one action as a statement writes into the feed by itself.
+
+        Their place is `position`, and their order that of their ids.
+        """
+        self._told[action] += times
+        self.apply(statement)
+
+    @property
+    def position(self) -> int:
+        """The place of what is recorded next among the facts of this change."""
+        return len(self._facts)
+
     def recorded(self) -> dict[str, int]:
         """Return how often each fact was recorded so far."""
-        return dict(Counter(fact.action for _, fact in self._facts))
+        return dict(self._told + Counter(fact.action for _, fact in self._facts))
 
-    def send(self, channel: str, type: str, payload: Mapping[str, object]) -> UUID:
+    def send(
+        self,
+        channel: str,
+        type: str,
+        payload: Mapping[str, object],
+        *,
+        sealed: str | None = None,
+        message_id: UUID | None = None,
+    ) -> UUID:
         """Put a message into the outbox, and return its id; it leaves after the commit."""
-        message_id = self.new_id()
+        message_id = message_id or self.new_id()
         self.insert(
             t.outbox,
             id=message_id,
@@ -252,8 +274,9 @@ class UnitOfWork:
             type=type,
             payload=dict(payload),
             created_at=self.now,
-            position=len(self._facts),
+            position=self.position,
             due_at=self.now,
+            sealed=sealed,
         )
         return message_id
 
@@ -266,13 +289,13 @@ class UnitOfWork:
         """
         self.flush()
         self.now += TICK
-        facts, counters = len(self._facts), dict(self.counters)
+        facts, counters, told = len(self._facts), dict(self.counters), self._told.copy()
         try:
             with self.connection.begin_nested():
                 yield
                 self.flush()
         except BaseException:
-            self.memory, self.counters = None, counters
+            self.memory, self.counters, self._told = None, counters, told
             self._loaded.clear()
             self._pending.clear()
             del self._facts[facts:]

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from gateway.domain.closures import GONE
 from gateway.domain.errors import NotFound, TryAgain
 from gateway.domain.identity import NOWHERE, SYSTEM, Actor, Context
 from gateway.storage import tables as t
@@ -206,7 +207,7 @@ class Work:
 
 _LOCK = (
     select(t.organisations.c.last_change, t.organisations.c.terms_version, *COUNTED)
-    .where(t.organisations.c.id == bindparam("organisation"))
+    .where(t.organisations.c.id == bindparam("organisation"), t.organisations.c.state.not_in(GONE))
     .with_for_update(key_share=True)
 )
 _CHANGED = select(t.organisations.c.last_change).where(

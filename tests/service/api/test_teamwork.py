@@ -187,7 +187,7 @@ def test_conversations_of_who_is_deactivated_wait_for_others(
     assert (waiting["id"], waiting["assignee_id"]) == (conversation, None)
     assert waiting["previous_assignee_id"] == str(agent_id)
     with work.read(shop.organisation_id) as uow:
-        assert conversations.assigned_chatbots(uow, agent_id) == []
+        assert conversations.assigned_chatbots(uow, [agent_id]) == {}
 
 
 def test_conversations_are_paged_the_longest_waiting_first(boss: Caller, conversation: str) -> None:

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("type", types.Key(), nullable=False),
         sa.Column("payload", types.JSONText(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("due_at", types.UTCDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -159,6 +160,10 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("audit_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("audit_hash", sa.String(), nullable=False),
+        sa.Column("checkpoint_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checkpoint_hash", sa.String(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("checkpoint_until", types.UTCDateTime(), nullable=True),
+        sa.Column("checkpoint_at", types.UTCDateTime(), nullable=True),
         sa.Column("feed_sequence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_chains__organisations")
@@ -359,6 +364,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("type", types.Key(), nullable=False),
         sa.Column("payload", types.JSONText(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=True),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
@@ -380,6 +386,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
             sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_outbox_mail",
+            ["created_at"],
+            unique=False,
+            postgresql_where=sa.text("channel = 'mail'"),
+            sqlite_where=sa.text("channel = 'mail'"),
         )
         batch_op.create_index(
             "uq_outbox_sequence",
@@ -575,6 +588,11 @@ def upgrade() -> None:
             "organisation_id", "target_id", "event_id", name=op.f("pk_audit_targets")
         ),
     )
+    with op.batch_alter_table("audit_targets", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_targets_event", ["organisation_id", "event_id"], unique=False
+        )
+
     op.create_table(
         "break_glass_owners",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
@@ -2282,6 +2300,9 @@ def downgrade() -> None:
         )
 
     op.drop_table("break_glass_owners")
+    with op.batch_alter_table("audit_targets", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_targets_event")
+
     op.drop_table("audit_targets")
     op.drop_table("audit_details")
     op.drop_table("webhooks")
@@ -2331,6 +2352,11 @@ def downgrade() -> None:
             "uq_outbox_sequence",
             postgresql_where=sa.text("sequence IS NOT NULL"),
             sqlite_where=sa.text("sequence IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_outbox_mail",
+            postgresql_where=sa.text("channel = 'mail'"),
+            sqlite_where=sa.text("channel = 'mail'"),
         )
         batch_op.drop_index(
             "ix_outbox_due",
