@@ -76,7 +76,7 @@ class Scene:
         """Change the subscription's limit, and let nobody be billed beyond it."""
 
         def verb(uow: UnitOfWork) -> None:
-            terms.set_policy(uow, "seat_overage", "block")
+            terms.override(uow, {"seat_overage": "block"})
             organisations.change_subscription(uow, seat_limit=limit)
 
         self.do(verb)

@@ -25,6 +25,7 @@ from gateway.api import (
     organisations,
     own_chatbots,
     ownership_transfers,
+    policies,
     roles,
     saml_connections,
     scim_clients,
@@ -43,6 +44,7 @@ from gateway.storage.unit_of_work import Work
 
 NOUNS = (
     organisations,
+    policies,
     subscription,
     chatbots,
     connections,

@@ -40,6 +40,8 @@ STATUSES: Mapping[type[errors.GatewayError], int] = {
     errors.ManagedByIdP: 409,
     errors.DeprovisionedByIdP: 409,
     errors.RoleInUse: 409,
+    errors.PolicyConflict: 409,
+    errors.PlanStale: 409,
     errors.InvalidTransition: 409,
     errors.LastOwner: 409,
     errors.SuccessorRequired: 422,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway.api.endpoint import Endpoints, freshly, holds, holds_or_operator
 from gateway.api.models import Answer, Body
-from gateway.services import break_glass, terms
+from gateway.services import break_glass, policies, terms
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -53,19 +53,14 @@ class BreakGlassOwners(Answer):
 @routes.endpoint(f"GET {RULES}", holds("settings.read"), tagged=True)
 def read_policy(uow: UnitOfWork) -> SignInPolicy:
     """Read what people's own factors are asked for."""
-    policies = terms.current(uow).policies
-    return SignInPolicy(
-        require_mfa=policies.get("require_mfa", False),
-        session_hours=policies.get("session_hours", 12),
-    )
+    agreed = terms.current(uow).policies
+    return SignInPolicy(require_mfa=agreed["require_mfa"], session_hours=agreed["session_hours"])
 
 
 @routes.endpoint(f"PATCH {RULES}", holds("settings.write"), tagged=True)
 def change_policy(uow: UnitOfWork, body: SignInPolicyChange) -> SignInPolicy:
     """Change what people's own factors are asked for; open sessions that lack it close at once."""
-    for name, value in body.model_dump(exclude_unset=True).items():
-        if value is not None:
-            terms.set_policy(uow, name, value)
+    policies.change(uow, body.model_dump(exclude_none=True))
     return read_policy(uow)
 
 

@@ -203,6 +203,18 @@ class RoleInUse(GatewayError):
     code = "role_in_use"
 
 
+class PolicyConflict(GatewayError):
+    """A policy cannot have this value while something stands against it; details name it."""
+
+    code = "policy_conflict"
+
+
+class PlanStale(GatewayError):
+    """What was previewed would not happen any more: it is to be previewed and decided on again."""
+
+    code = "plan_stale"
+
+
 class InvalidTransition(GatewayError):
     """The life cycle has no such move from the present state."""
 

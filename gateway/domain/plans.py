@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from gateway.domain.errors import InvalidRequest, SeatLimitReached, SubscriptionExpired
 
@@ -234,6 +235,21 @@ def period_end(plan: Plan, start: datetime) -> datetime | None:
     months = start.month - 1 + (12 if plan.period == "year" else 1)
     year, month = start.year + months // 12, months % 12 + 1
     return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
+
+
+def on_another_plan(subscription: Any, old: Plan, new: Plan, now: datetime) -> dict[str, object]:
+    """Return what changes with the plan: seat limit and features; add-ons and the period stay.
+
+    :raises InvalidRequest: the new plan has no price in the subscription's currency.
+    """
+    renewal_amount(new, subscription.currency, 0)
+    added = frozenset(subscription.features) - old.features
+    ends = subscription.current_period_end or period_end(new, now)
+    return {
+        "seat_limit": new.seat_limit,
+        "features": sorted(new.features | added),
+        "current_period_end": ends if new.is_priced else None,
+    }
 
 
 def require_transition(before: SubscriptionState, after: SubscriptionState) -> None:

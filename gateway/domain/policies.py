@@ -1,12 +1,36 @@
 """Policies: the named switches in which products differ, and the values each may have."""
 
 from collections.abc import Mapping
+from enum import StrEnum
+from itertools import product
 from typing import Any, NoReturn
 
 from gateway.domain.errors import InvalidRequest
 
 Policies = Mapping[str, Any]
 """Policy name → value."""
+
+
+class Layer(StrEnum):
+    """Who says a policy's value; the first of these that says one decides."""
+
+    ORGANISATION = "organisation"
+    PLAN = "plan"
+    PRESET = "preset"
+    GLOBAL = "global"
+
+
+Layers = Mapping[str, Any]
+"""Layer → the value that it says."""
+
+
+class Keeper(StrEnum):
+    """Who may override a policy beside the operator; `ORGANISATION` is whoever may change it."""
+
+    ORGANISATION = "organisation"
+    OWNER = "owner"
+    OPERATOR = "operator"
+
 
 CHOICES: Mapping[str, tuple[object, ...]] = {
     "owners": ("single", "multi"),
@@ -58,6 +82,45 @@ NUMBERS: Mapping[str, tuple[range, str]] = {
 POLICIES = frozenset({*CHOICES, *NUMBERS, "subscription_expired"})
 """Every policy there is."""
 
+DEFAULT_ROLE = "default_role"
+"""Kept beside the policies: the key of the role that people get whom nothing gives another."""
+
+KEEPERS: Mapping[str, Keeper] = {
+    "owners": Keeper.OWNER,
+    "last_owner_scim": Keeper.OWNER,
+    "admin_manages_agents": Keeper.OWNER,
+    "transfer": Keeper.OPERATOR,
+    "owner_counts_as_seat": Keeper.OPERATOR,
+    "pending_counts_as_seat": Keeper.OPERATOR,
+    "seat_overage": Keeper.OPERATOR,
+    "scim_overage": Keeper.OPERATOR,
+    "subscription_expired": Keeper.OPERATOR,
+    "audit_days": Keeper.OPERATOR,
+    "scim_log_days": Keeper.OPERATOR,
+}
+"""Policies that not everybody who may change the organisation overrides: what ownership rests on,
+what roles hold, what was agreed on money, and how long it is remembered who did what.
+"""
+
+
+def keeper(name: str) -> Keeper:
+    """Return who may override a policy."""
+    return KEEPERS.get(name, Keeper.ORGANISATION)
+
+
+def decided(layers: Layers) -> tuple[Layer, Any]:
+    """Return the layer that decides, and the value that it says."""
+    layer = next(layer for layer in Layer if layer in layers)
+    return layer, layers[layer]
+
+
+def values(name: str) -> tuple[object, ...]:
+    """Return the values that a policy may have; nothing for one that is a number."""
+    if name == "subscription_expired":
+        parts = [[(part, choice) for choice in EXPIRED_CHOICES[part]] for part in EXPIRED_CHOICES]
+        return tuple(dict(choice) for choice in product(*parts))
+    return CHOICES.get(name, ())
+
 
 def check_policies(policies: Policies) -> None:
     """Refuse an unknown policy and a value that it cannot have."""
@@ -67,6 +130,7 @@ def check_policies(policies: Policies) -> None:
 
 def check_policy(name: str, value: object) -> None:
     """Refuse an unknown policy and a value that it cannot have."""
+    require_policy(name)
     if name in CHOICES:
         if not any(type(value) is type(choice) and value == choice for choice in CHOICES[name]):
             _refuse(name, value, CHOICES[name])
@@ -74,10 +138,14 @@ def check_policy(name: str, value: object) -> None:
         bounds, unit = NUMBERS[name]
         if type(value) is not int or value not in bounds:
             _refuse(name, value, (f"a number of {unit} from {bounds[0]} to {bounds[-1]}",))
-    elif name == "subscription_expired":
-        _check_expired(value)
     else:
-        raise InvalidRequest(f"There is no policy {name!r}.", policy=name)
+        _check_expired(value)
+
+
+def require_policy(name: str) -> None:
+    """Refuse an unknown policy."""
+    if name not in POLICIES:
+        raise InvalidRequest(f"There is no policy {name!r}.", field=name)
 
 
 def _check_expired(value: object) -> None:
@@ -90,4 +158,4 @@ def _check_expired(value: object) -> None:
 
 def _refuse(name: str, value: object, choices: tuple[object, ...]) -> NoReturn:
     allowed = ", ".join(str(choice).lower() for choice in choices)
-    raise InvalidRequest(f"Policy {name} cannot be {value!r}; allowed: {allowed}.", policy=name)
+    raise InvalidRequest(f"Policy {name} cannot be {value!r}; allowed: {allowed}.", field=name)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.permissions import BASE_ATOMS, ORG_ATOMS, SECTIONS, expand_bot, expand_org
 from gateway.domain.plans import Charge, Plan
-from gateway.domain.policies import Policies, check_policies
+from gateway.domain.policies import DEFAULT_ROLE, Layer, Layers, Policies, check_policies
 from gateway.domain.roles import RECORD_SCOPES, RoleTemplate
 
 Found = TypeVar("Found")
@@ -38,7 +38,8 @@ class Preset:
     roles: Mapping[str, RoleTemplate]
     variants: tuple[Variant, ...]
     default_role: str
-    policies: Policies
+    common: Policies
+    own_policies: Policies
     plans: Mapping[str, Plan]
     toggles: Mapping[str, frozenset[str]]
 
@@ -46,6 +47,11 @@ class Preset:
     def owner_role(self) -> str:
         """The key of the role that owners of record have."""
         return next(key for key, role in self.roles.items() if role.is_owner_role)
+
+    @property
+    def policies(self) -> Policies:
+        """Every policy's value: the preset's, else what all presets share."""
+        return {**self.common, **self.own_policies}
 
     def roles_under(self, policies: Policies) -> dict[str, RoleTemplate]:
         """Return the roles as these policies make them."""
@@ -55,15 +61,25 @@ class Preset:
                 roles[variant.role.key] = variant.role
         return roles
 
-    def policies_under(self, plan: str, overrides: Policies) -> dict[str, Any]:
-        """Return every policy's value: the organisation's, else the plan's, else the preset's.
+    def layers_under(self, plan: str, overrides: Policies) -> dict[str, Layers]:
+        """Return, for every policy, what each layer says that says anything.
 
         :raises InvalidRequest: an unknown plan, policy or value.
         """
         if plan not in self.plans:
-            raise InvalidRequest(f"Preset {self.id} has no plan {plan!r}.", plan=plan)
+            raise InvalidRequest(f"Preset {self.id} has no plan {plan!r}.", field="plan")
         check_policies(overrides)
-        return {**self.policies, **self.plans[plan].policies, **overrides}
+        said = {
+            Layer.ORGANISATION: overrides,
+            Layer.PLAN: self.plans[plan].policies,
+            Layer.PRESET: {**self.own_policies, DEFAULT_ROLE: self.default_role},
+            Layer.GLOBAL: self.common,
+        }
+        names = {name for policies in said.values() for name in policies}
+        return {
+            name: {str(layer): said[layer][name] for layer in said if name in said[layer]}
+            for name in sorted(names)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +183,6 @@ def _preset(name: str, values: Mapping[str, Any], shared: _Shared) -> Preset:
         if "custom_roles" in values
         else shared.toggles
     )
-    policies = {**shared.policies, **_policies(values.get("policies", {}), f"{place}.policies")}
     plans = {
         key: _plan(key, _mapping(plan, f"{place}.plans.{key}"), f"{place}.plans.{key}")
         for key, plan in _take(values, "plans", dict, place).items()
@@ -178,7 +193,8 @@ def _preset(name: str, values: Mapping[str, Any], shared: _Shared) -> Preset:
         roles=roles,
         variants=tuple(variants),
         default_role=_take(values, "default_role", str, place),
-        policies=policies,
+        common=shared.policies,
+        own_policies=_policies(values.get("policies", {}), f"{place}.policies"),
         plans=plans,
         toggles=toggles,
     )

@@ -42,6 +42,8 @@ SCIM_ERRORS: dict[type[errors.GatewayError], Form] = {
     errors.ManagedByIdP: (409, None),
     errors.DeprovisionedByIdP: (409, None),
     errors.RoleInUse: (409, None),
+    errors.PolicyConflict: (409, None),
+    errors.PlanStale: (409, None),
     errors.InvalidTransition: (409, None),
     errors.LastOwner: (400, "mutability"),
     errors.SuccessorRequired: (400, "mutability"),

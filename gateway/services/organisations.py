@@ -12,10 +12,26 @@ from gateway.domain.closures import GONE
 from gateway.domain.errors import AlreadyExists, AlreadyMember, InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.domain.plans import Cause, Plan, SubscriptionState, period_end, renewal_amount
-from gateway.domain.presets import Preset
+from gateway.domain.plans import (
+    Cause,
+    SubscriptionState,
+    on_another_plan,
+    period_end,
+    renewal_amount,
+)
+from gateway.domain.policies import decided
 from gateway.domain.text import fold
-from gateway.services import funnel, invited, members, moves, people, presets, seats, terms
+from gateway.services import (
+    funnel,
+    invited,
+    members,
+    moves,
+    people,
+    policies,
+    presets,
+    seats,
+    terms,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -49,18 +65,12 @@ def create(uow: UnitOfWork, new: NewOrganisation) -> UUID:
     catalogue = presets.packaged()
     preset = catalogue.preset(new.preset)
     plan_key = new.plan or next(iter(preset.plans))
-    policies = preset.policies_under(plan_key, new.policies)
+    agreed = preset.layers_under(plan_key, new.policies)
     plan = preset.plans[plan_key]
     renewal_amount(plan, new.currency, 0)  # refuses a currency that it has no price in
     _require_sound(uow, new)
     _insert_organisation(uow, new)
-    uow.insert_all(
-        t.policies,
-        [
-            {"name": name, "valid_from": uow.now, "valid_to": None, "value": value}
-            for name, value in {**policies, "default_role": preset.default_role}.items()
-        ],
-    )
+    terms.write_policies(uow, agreed)
     uow.insert(
         t.subscriptions,
         valid_from=uow.now,
@@ -73,7 +83,8 @@ def create(uow: UnitOfWork, new: NewOrganisation) -> UUID:
         current_period_end=period_end(plan, uow.now),
     )
     roles = {key: uow.new_id() for key in preset.roles}
-    for key, template in preset.roles_under(policies).items():
+    values = {name: decided(layers)[1] for name, layers in agreed.items()}
+    for key, template in preset.roles_under(values).items():
         uow.create(
             t.role_versions,
             id=roles[key],
@@ -156,19 +167,6 @@ def rename(uow: UnitOfWork, name: str) -> None:
     )
 
 
-def set_policy(uow: UnitOfWork, name: str, value: object) -> None:
-    """Give a policy a new value from now on; roles, access and the waiting list follow at once.
-
-    :raises InvalidRequest: no such policy, or a value that it cannot have.
-    """
-    before = terms.current(uow).policies
-    if not terms.set_policy(uow, name, value):
-        return
-    _let_roles_follow(uow, before, {**before, name: value})
-    funnel.recompute_all(uow)
-    moves.promote_waiting(uow)
-
-
 def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     """Set plan, state, seat_limit, features or all add_ons of the subscription from now on.
 
@@ -181,25 +179,16 @@ def change_subscription(uow: UnitOfWork, **changes: object) -> None:
     before = terms.subscription(uow)
     add_ons: Any = changes.pop("add_ons", None)
     _require_subscription(uow, changes)
-    preset = presets.packaged().preset(get(uow).preset)
-    plans = preset.plans
+    plans = presets.of(uow).plans
     plan, old_plan = plans[str(changes.get("plan", before.plan))], plans[before.plan]
     if add_ons is not None:
         changes["features"] = sorted(presets.packaged().features(plan, add_ons))
-    if plan.key != old_plan.key:
-        renewal_amount(plan, before.currency, 0)  # refuses a currency that it has no price in
-        added = frozenset(before.features) - old_plan.features
-        ends = before.current_period_end or period_end(plan, uow.now)
-        changes = {
-            "seat_limit": plan.seat_limit,
-            "features": sorted(plan.features | added),
-            "current_period_end": ends if plan.is_priced else None,
-            **changes,
-        }
-        _let_policies_follow(uow, preset, old_plan, plan)
+    if plan is not old_plan:
+        changes = {**on_another_plan(before, old_plan, plan, uow.now), **changes}
     changed = terms.set_subscription(uow, "subscription.changed", **changes)
     if changed.keys() & {"state", "features"}:
         funnel.recompute_all(uow)
+    policies.follow_plan(uow, old_plan, plan)
     if changed:
         moves.promote_waiting(uow)
 
@@ -228,29 +217,6 @@ def _require_no_member(uow: UnitOfWork, person_id: UUID) -> None:
     )
     if uow.one(present) is not None:
         raise AlreadyMember("This person is a member of the organisation.")
-
-
-def _let_policies_follow(uow: UnitOfWork, preset: Preset, old: Plan, new: Plan) -> None:
-    held = terms.current(uow).policies
-    for name in sorted({*old.policies, *new.policies}):
-        before, after = (preset.policies_under(plan.key, {})[name] for plan in (old, new))
-        if held.get(name) == before:
-            set_policy(uow, name, after)
-
-
-def _let_roles_follow(
-    uow: UnitOfWork, before: Mapping[str, object], after: Mapping[str, object]
-) -> None:
-    """Give the preset's roles what a policy adds to them, or take it away again."""
-    preset = presets.packaged().preset(get(uow).preset)
-    old, new = preset.roles_under(before), preset.roles_under(after)
-    for key in sorted(key for key in new if new[key] != old[key]):
-        r = t.roles.c
-        row = uow.one(uow.own(t.roles).where(r.key == key, ~r.deleted))
-        if row is not None:
-            uow.change(t.role_versions, row, definition=new[key].document())
-            uow.terms_changed()
-            uow.record(Fact("role.updated", (Target("role", str(row.id), row.name),)))
 
 
 def _insert_organisation(uow: UnitOfWork, new: NewOrganisation) -> None:
@@ -315,7 +281,7 @@ def _require_subscription(uow: UnitOfWork, changes: Mapping[str, object]) -> Non
     if unknown:
         raise InvalidRequest(f"A subscription has no {', '.join(sorted(unknown))}.")
     if "plan" in changes:
-        plans = presets.packaged().preset(get(uow).preset).plans
+        plans = presets.of(uow).plans
         if changes["plan"] not in plans:
             raise InvalidRequest(f"The plans are {', '.join(plans)}.", field="plan")
     if "state" in changes and changes["state"] not in list(SubscriptionState):

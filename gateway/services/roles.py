@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, or_
 
 from gateway.domain.acting import require_may_define
 from gateway.domain.errors import AlreadyExists, NotFound, RoleInUse
@@ -68,9 +68,7 @@ def listing(uow: UnitOfWork) -> Sequence[RoleDefinition]:
 
 def toggles(uow: UnitOfWork) -> Mapping[str, frozenset[str]]:
     """Return what a custom role of this organisation may switch on: feature → verbs."""
-    o = t.organisations.c
-    preset = uow.scalar(select(o.preset).where(o.id == uow.organisation_id))
-    return presets.packaged().preset(preset).toggles
+    return presets.of(uow).toggles
 
 
 def create(uow: UnitOfWork, wish: CustomRole) -> UUID:

@@ -22,7 +22,7 @@ from gateway.domain.plans import (
     renewal_lines,
     seats_used,
 )
-from gateway.services import access, funnel, invoices, moves, organisations, outbox, presets, seats
+from gateway.services import access, funnel, invoices, moves, outbox, presets, seats
 from gateway.services import terms as agreed
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -221,7 +221,7 @@ def _mail(uow: UnitOfWork, type: str, **facts: Any) -> None:
 
 
 def _plan(uow: UnitOfWork, key: str) -> Plan:
-    plans = presets.packaged().preset(organisations.get(uow).preset).plans
+    plans = presets.of(uow).plans
     if key not in plans:
         raise InvalidRequest(f"The plans are {', '.join(plans)}.", field="plan")
     return plans[key]

@@ -16,7 +16,7 @@ from gateway.domain.plans import (
     SubscriptionState,
     require_transition,
 )
-from gateway.domain.policies import check_policy
+from gateway.domain.policies import Layer, Layers, check_policy, decided, require_policy
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -94,22 +94,85 @@ def _load(uow: UnitOfWork, at: datetime | None) -> Terms:
     )
 
 
-def set_policy(uow: UnitOfWork, name: str, value: object) -> bool:
-    """Give a policy a new value from now on; say whether it had another. The caller recomputes.
+def override(uow: UnitOfWork, wishes: Mapping[str, object]) -> bool:
+    """Override policies from now on, with None let what lies below hold again; say if any changed.
+
+    The caller recomputes.
 
     :raises InvalidRequest: no such policy, or a value that it cannot have.
     """
-    check_policy(name, value)
-    before = current(uow).policies.get(name)
-    if before == value:
+    for name, value in wishes.items():
+        require_policy(name)
+        if value is not None:
+            check_policy(name, value)
+    return say(uow, {Layer.ORGANISATION: wishes})
+
+
+def layers(uow: UnitOfWork) -> dict[str, Layers]:
+    """Return, by policy, what each layer says."""
+    p = t.policies.c
+    rows = uow.all(uow.own(t.policies, p.name, p.layers).where(p.valid_to.is_(None)))
+    return {row.name: row.layers for row in rows}
+
+
+def say(uow: UnitOfWork, words: Mapping[Layer, Mapping[str, object]]) -> bool:
+    """Let layers say these values from now on, None for nothing any more; as `override`."""
+    present = layers(uow)
+    after: dict[str, Layers] = dict(present)
+    for layer, said in words.items():
+        for name, word in said.items():
+            others = {key: value for key, value in after.get(name, {}).items() if key != layer}
+            after[name] = others if word is None else {**others, str(layer): word}
+    changed = {name: said for name, said in after.items() if said != present.get(name)}
+    if not changed:
         return False
-    uow.update(t.policies, {"name": name, "valid_to": None}, valid_to=uow.now)
-    uow.insert(t.policies, name=name, valid_from=uow.now, valid_to=None, value=value)
+    for name in changed:
+        uow.update(t.policies, {"name": name, "valid_to": None}, valid_to=uow.now)
+    # A word of this very instant has held for no time, and stands where the new one goes.
+    p = t.policies.c
+    uow.apply(
+        t.policies.delete().where(
+            p.organisation_id == uow.organisation_id, p.valid_from == uow.now, p.valid_to == uow.now
+        )
+    )
+    uow.flush()
+    write_policies(uow, changed)
     uow.terms_changed()
     uow.record(
-        Fact("policy.changed", (organisation(uow),), before={name: before}, after={name: value})
+        Fact(
+            "policy.changed",
+            (organisation(uow),),
+            before=_told({name: present[name] for name in changed if name in present}),
+            after=_told(changed),
+        )
     )
     return True
+
+
+def write_policies(uow: UnitOfWork, said: Mapping[str, Layers]) -> None:
+    """Write down what the layers say from now on."""
+    uow.insert_all(
+        t.policies,
+        [
+            {
+                "name": name,
+                "valid_from": uow.now,
+                "valid_to": None,
+                "value": decided(words)[1],
+                "layers": dict(words),
+            }
+            for name, words in said.items()
+        ],
+    )
+
+
+def _told(said: Mapping[str, Layers]) -> dict[str, object]:
+    """Return each policy's value, and the layer that says it."""
+    told: dict[str, object] = {}
+    for name, words in said.items():
+        layer, value = decided(words)
+        told |= {name: value, f"{name}_source": str(layer)}
+    return told
 
 
 def subscription(uow: UnitOfWork) -> Row[Any]:

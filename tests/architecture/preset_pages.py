@@ -1,8 +1,11 @@
 """The pages of roles and plans, from the presets that organisations copy."""
 
+import json
+
 from gateway.api import ENDPOINTS
 from gateway.domain.permissions import ACTIONS, BOT_ATOMS, ORG_ATOMS, SECTIONS, Level
 from gateway.domain.plans import Plan
+from gateway.domain.policies import EXPIRED_CHOICES, NUMBERS, POLICIES, keeper, values
 from gateway.domain.presets import Preset
 from gateway.domain.roles import RoleTemplate
 from gateway.services import presets
@@ -90,6 +93,53 @@ def plans_page() -> str:
         + "\n## Add-ons\n\nThey fit every plan, which keeps its seat limit.\n\n"
         + table(("add-on", "features"), add_ons)
     )
+
+
+def policies_page() -> str:
+    """Return the page of every policy: its values, its defaults, and who may override it."""
+    known = presets.packaged().presets
+    rows = [
+        (
+            code(name),
+            _values(name),
+            keeper(name),
+            *(_default(preset, name) for preset in known.values()),
+        )
+        for name in sorted(POLICIES)
+    ]
+    heads = ("policy", "values", "overridden by", *(code(name) for name in known))
+    return (
+        "# Policies\n\n"
+        "The switches in which the products differ. `GET …/policies` shows how each stands and who"
+        " says so: the organisation, else its plan, its preset, or what all presets share."
+        " `PATCH …/policies` overrides some, and with `null` lets what lies below hold again."
+        " `organisation` is whoever has `org.update`, `owner` an owner of record; the operator"
+        " overrides every policy. Each preset's column shows its own value.\n\n"
+        + table(heads, rows)
+        + "\nRefused with `policy_conflict`: a single owner while several are of record, or while"
+        " the owner's role is held, invited or given by a rule beside the owner of record. Refused"
+        " with `successor_required`: ownership that never passes on, while an identity provider"
+        " provisions or sign-on is enforced and no break-glass owner can come in.\n"
+    )
+
+
+def _values(name: str) -> str:
+    if name in NUMBERS:
+        span, unit = NUMBERS[name]
+        return f"{span[0]} to {span[-1]} {unit}"
+    if name == "subscription_expired":
+        return "; ".join(
+            f"{code(part)}: {', '.join(map(code, choices))}"
+            for part, choices in EXPIRED_CHOICES.items()
+        )
+    return ", ".join(code(json.dumps(value).strip('"')) for value in values(name))
+
+
+def _default(preset: Preset, name: str) -> str:
+    value = preset.policies[name]
+    if isinstance(value, dict):
+        return ", ".join(code(each) for each in value.values())
+    return code(json.dumps(value).strip('"'))
 
 
 def _plan(plan: Plan) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from gateway.scim.errors import SCIM_ERRORS
 from gateway.settings import Settings
 from tests.architecture.conformance import conformance_page
 from tests.architecture.markdown import code, table
-from tests.architecture.preset_pages import plans_page, roles_page
+from tests.architecture.preset_pages import plans_page, policies_page, roles_page
 from tests.architecture.requirements import requirements_page, write_waiting
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -288,6 +288,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "permissions.md": permissions_page,
     "plans.md": plans_page,
+    "policies.md": policies_page,
     "requirements.md": requirements_page,
     "roles.md": roles_page,
     "scim-conformance.md": conformance_page,

@@ -16,6 +16,7 @@ from gateway.services import (
     members,
     organisations,
     ownership,
+    policies,
     teams,
 )
 from gateway.storage.unit_of_work import UnitOfWork
@@ -239,7 +240,7 @@ POLICIES: tuple[tuple[str, object], ...] = (
 
 def set_policy(hand: Hand) -> Verb:
     name, value = hand.some(POLICIES)
-    return lambda uow: organisations.set_policy(uow, name, value)
+    return lambda uow: policies.change(uow, {name: value})
 
 
 def prove_domain(hand: Hand) -> Verb:

@@ -11,6 +11,7 @@ from gateway.services import (
     keys,
     mailed_links,
     organisations,
+    policies,
     session_openings,
     sessions,
 )
@@ -35,8 +36,8 @@ def test_of_twenty_invitations_to_one_free_seat_one_is_sent(arena: Arena) -> Non
     key = key_of(here)
 
     def narrow(uow: Any) -> None:
-        organisations.set_policy(uow, "invites_when_scim", "on")
-        organisations.set_policy(uow, "seat_overage", "block")
+        policies.change(uow, {"invites_when_scim": "on"})
+        policies.change(uow, {"seat_overage": "block"})
         organisations.change_subscription(uow, seat_limit=uow.count("active_members") + 1)
 
     here.do(narrow)
@@ -57,7 +58,7 @@ def test_of_twenty_acceptances_and_resends_one_makes_a_member(arena: Arena) -> N
     person_id = person_work.run(here.work, sign_up)
 
     def invite(uow: Any) -> Issued:
-        organisations.set_policy(uow, "invites_when_scim", "on")
+        policies.change(uow, {"invites_when_scim": "on"})
         made = invitations.create(uow, Wish(email=email), "http://localhost")
         assert isinstance(made, Issued)
         return made

@@ -14,7 +14,7 @@ from gateway.domain.errors import (
     ScopeUndecided,
 )
 from gateway.domain.permissions import Level
-from gateway.services import chatbots, directory_groups, mapping, organisations, teams
+from gateway.services import chatbots, directory_groups, mapping, teams, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from tests.factories import group_record
@@ -250,7 +250,7 @@ def test_nobody_maps_a_role_above_their_own(shared: Scene) -> None:
 def test_a_rule_for_owners_goes_even_when_it_could_not_be_made_any_more(work: Work) -> None:
     here = scene(work, "initech", "members_invitations")
     rule = here.map(here.group("Owners"), role="owner")
-    here.do(lambda uow: organisations.set_policy(uow, "owners", "single"))
+    here.do(lambda uow: terms.override(uow, {"owners": "single"}))
     here.do(lambda uow: mapping.delete_rule(uow, rule))
     assert here.see(mapping.listing) == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from gateway.domain.decisions import Access
 from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from gateway.domain.permissions import Level
-from gateway.services import access, chatbots, domains, organisations, terms
+from gateway.services import access, chatbots, domains, organisations, policies, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from tests.factories import OPERATOR, found_organisation
@@ -114,7 +114,7 @@ def test_what_the_owner_keeps_follows_the_policy_at_once(
     bot = here.do(lambda uow: chatbots.create(uow, "Sales"))
     here.do(lambda uow: organisations.change_subscription(uow, state="expired"))
     value = {"owner_bot_access": policy, "others": "suspended"}
-    here.do(lambda uow: organisations.set_policy(uow, "subscription_expired", value))
+    here.do(lambda uow: policies.change(uow, {"subscription_expired": value}))
     assert here.access(here.house.owner_id).level(bot, "analytics") is level
 
 
@@ -122,7 +122,7 @@ def test_the_default_scope_follows_the_policy_at_once(here: Scene) -> None:
     bot = here.do(lambda uow: chatbots.create(uow, "Sales"))
     user = here.post("anna@acme.test")
     assert here.access(user.member_id).visible(bot)
-    here.do(lambda uow: organisations.set_policy(uow, "bot_scope_default", "selected"))
+    here.do(lambda uow: policies.change(uow, {"bot_scope_default": "selected"}))
     assert not here.access(user.member_id).visible(bot)
 
 
@@ -131,9 +131,9 @@ def test_a_policy_that_gives_a_role_more_reaches_its_holders(work: Work) -> None
     here = scene(work, "ping", "pingback")
     admin = here.house.successor_id
     assert not here.access(admin).allows("members.invite")
-    here.do(lambda uow: organisations.set_policy(uow, "admin_manages_agents", True))
+    here.do(lambda uow: policies.change(uow, {"admin_manages_agents": True}))
     assert here.access(admin).allows("members.invite")
-    here.do(lambda uow: organisations.set_policy(uow, "admin_manages_agents", False))
+    here.do(lambda uow: policies.change(uow, {"admin_manages_agents": False}))
     assert not here.access(admin).allows("members.invite")
 
 
@@ -233,11 +233,11 @@ def test_before_there_was_anything_there_was_no_member(here: Scene) -> None:
 def test_an_unknown_policy_or_value_is_refused(here: Scene) -> None:
     for name, value in (("generosity", True), ("owners", "none"), ("invite_ttl_days", 0)):
         with pytest.raises(InvalidRequest):
-            here.run(organisations.set_policy, name, value)
+            here.run(policies.change, {name: value})
 
 
 def test_a_policy_set_twice_is_recorded_once(here: Scene) -> None:
     for _ in range(2):
-        here.do(lambda uow: organisations.set_policy(uow, "welcome_email", True))
+        here.do(lambda uow: policies.change(uow, {"welcome_email": True}))
     assert len(here.facts("policy.changed")) == 1
     assert here.see(terms.current).policies["welcome_email"] is True

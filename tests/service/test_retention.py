@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from gateway.delivery.worker import Worker
 from gateway.services import audit, outbox, retention
 from gateway.services.organisations import change_subscription
-from gateway.services.terms import current, set_policy
+from gateway.services.terms import current, override
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests import factories
@@ -135,7 +135,7 @@ def test_an_organisations_own_retention_outlives_its_plan(work: Work) -> None:
     house: House = factories.house(work, preset="pingback")
 
     def change(uow: UnitOfWork) -> object:
-        set_policy(uow, "audit_days", 730)
+        override(uow, {"audit_days": 730})
         change_subscription(uow, plan="pro")
         return current(uow).policies["audit_days"]
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from gateway.domain.errors import InvalidRequest, SeatLimitReached, SubscriptionExpired
 from gateway.domain.plans import SeatCount
-from gateway.services import connections, members, organisations, ownership, terms
+from gateway.services import connections, members, organisations, ownership, policies, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from tests.factories import OPERATOR, found_organisation
@@ -210,13 +210,13 @@ def test_who_waits_can_be_deactivated_and_removed(full: Scene) -> None:
 
 def test_a_policy_that_frees_seats_lets_people_in(full: Scene) -> None:
     full.post("anna@acme.test")
-    full.do(lambda uow: organisations.set_policy(uow, "owner_counts_as_seat", False))
+    full.do(lambda uow: policies.change(uow, {"owner_counts_as_seat": False}))
     assert states(full, "anna") == ["active"]
 
 
 def test_billing_what_is_over_the_limit_lets_people_in(full: Scene) -> None:
     full.post("anna@acme.test")
-    full.do(lambda uow: organisations.set_policy(uow, "seat_overage", "bill"))
+    full.do(lambda uow: policies.change(uow, {"seat_overage": "bill"}))
     assert states(full, "anna") == ["active"]
 
 
@@ -239,4 +239,4 @@ def test_a_deleted_connections_people_free_their_seats(full: Scene) -> None:
 
 def test_an_unknown_policy_is_refused(here: Scene) -> None:
     with pytest.raises(InvalidRequest):
-        here.do(lambda uow: terms.set_policy(uow, "generosity", True))
+        here.do(lambda uow: terms.override(uow, {"generosity": True}))

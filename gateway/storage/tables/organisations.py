@@ -52,6 +52,8 @@ policies = Table(
     instant("valid_from"),
     instant("valid_to", nullable=True),
     Column("value", JSONText, nullable=False),
+    # Layer -> what it says; the value is the first one's that says anything.
+    Column("layers", JSONText, nullable=False),
     PrimaryKeyConstraint("organisation_id", "name", "valid_from"),
     owned(),
     only("uq_policies_open", "organisation_id", "name", where="valid_to IS NULL"),

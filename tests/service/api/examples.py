@@ -19,7 +19,7 @@ from gateway.services import (
     invoices,
     keys,
     mapping,
-    organisations,
+    policies,
     scim_clients,
     scim_tokens,
     session_openings,
@@ -77,7 +77,7 @@ def things(work: Work, house: House) -> Things:
 
 def invited(uow: UnitOfWork, role: UUID) -> Things:
     """Let people be invited by hand as well, and invite one."""
-    organisations.set_policy(uow, "invites_when_scim", "on")
+    policies.change(uow, {"invites_when_scim": "on"})
     wish = Wish(email=f"ivy@{uow.organisation_id.hex}.test", role_id=role)
     made = invitations.create(uow, wish, "http://localhost")
     assert isinstance(made, invitations.Issued)
@@ -169,6 +169,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
         "owner_name": "Bill",
     },
     "OrganisationChange": lambda _: {"name": "Renamed"},
+    "PolicyChange": lambda _: {"policies": {"invite_ttl_days": 3, "welcome_email": None}},
     "Wish": lambda _: {},
     "Transfer": lambda x: {"to": str(x["successor"])},
     "Payment": lambda _: {"reference": "payment-1"},

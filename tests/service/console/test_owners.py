@@ -21,7 +21,7 @@ def house(acme: Lodge) -> Scene:
     """Acme, where several may own; everybody has a password, and the owner recovery codes."""
 
     def furnish(uow: UnitOfWork) -> None:
-        terms.set_policy(uow, "owners", "multi")
+        terms.override(uow, {"owners": "multi"})
         uow.apply(t.persons.update().values(password_hash=PASSWORD_HASH))
 
     acme.do(furnish)
@@ -127,7 +127,7 @@ def test_the_gate_of_provisioning(
 ) -> None:
     """S2-25, S3-04: somebody stays who can act, whatever the directory says."""
     owner = appointed(gateway, house)[0] if armed else signed_in(gateway)
-    house.do(lambda uow: terms.set_policy(uow, "transfer", transfer))
+    house.do(lambda uow: terms.override(uow, {"transfer": transfer}))
     wish = {"name": "Entra"} | ({"successor_id": str(house.house.successor_id)} if named else {})
     answer = owner.api(
         "POST", f"/organisations/{house.house.organisation_id}/scim-connections", wish

@@ -67,7 +67,7 @@ def test_a_passkey_is_added_and_signs_in_by_itself(gateway: Gateway, browser: Br
 def test_it_is_two_factors_in_one(gateway: Gateway, browser: Browser, acme: Lodge) -> None:
     key = Authenticator()
     add(browser, key)
-    acme.do(lambda uow: terms.set_policy(uow, "require_mfa", True))
+    acme.do(lambda uow: terms.override(uow, {"require_mfa": True}))
     assert browser.api("GET", "/me").get_json()["organisations"] == []
     assert enter(gateway, key)[0].api("GET", "/me").get_json()["organisations"]
 

@@ -80,7 +80,7 @@ def test_a_preset_may_tie_ownership_to_the_creator(gateway: Gateway, house: Scen
     """S3-04."""
 
     def forbid(uow: UnitOfWork) -> None:
-        terms.set_policy(uow, "transfer", "forbidden")
+        terms.override(uow, {"transfer": "forbidden"})
 
     house.do(forbid)
     refused = transfer(signed_in(gateway), house, house.house.successor_id)

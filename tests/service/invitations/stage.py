@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from gateway.app import Gateway
 from gateway.domain.permissions import ACTIONS
-from gateway.services import chatbots, keys, mailed_links, organisations, roster
+from gateway.services import chatbots, keys, mailed_links, organisations, policies, roster
 from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
@@ -63,7 +63,7 @@ class Stage:
         return self.work.run(self.organisation_id, OPERATOR, verb)
 
     def policy(self, name: str, value: object) -> None:
-        self.run(lambda uow: organisations.set_policy(uow, name, value))
+        self.run(lambda uow: policies.change(uow, {name: value}))
 
     def invite(self, email: str, **more: Any) -> TestResponse:
         """Ask as the owner for an invitation; an ordinary one that opens no chatbot by itself."""

@@ -12,6 +12,7 @@ from gateway.services import (
     domains,
     members,
     organisations,
+    policies,
     session_openings,
 )
 from gateway.storage import person_work
@@ -295,7 +296,7 @@ def test_with_provisioning_the_provider_invites(
         domains.force_verify(uow, "acme.test")
         factories.appoint_break_glass(uow, acme.owner_id)
         connections.create(uow, "Okta", None)
-        organisations.set_policy(uow, "invites_when_scim", policy)
+        policies.change(uow, {"invites_when_scim": policy})
 
     assert acme.invite("early@acme.test").status_code == 201
     acme.run(provision)

@@ -40,7 +40,7 @@ BOTH = (Factor.PASSWORD, Factor.RECOVERY_CODE)
 @pytest.fixture
 def here(acme: Lodge) -> Scene:
     """Acme, where several may own: its owner is a break-glass owner."""
-    acme.do(lambda uow: terms.set_policy(uow, "owners", "multi"))
+    acme.do(lambda uow: terms.override(uow, {"owners": "multi"}))
     acme.do(lambda uow: appoint_break_glass(uow, acme.house.owner_id))
     return Scene(acme.work, acme.house)
 
@@ -102,7 +102,7 @@ def test_enforcement_needs_the_same(acme: Lodge) -> None:
 
     acme.do(proved)
     for policy, passes in (("forbidden", False), ("allowed", True)):
-        acme.do(partial(terms.set_policy, name="transfer", value=policy))
+        acme.do(partial(terms.override, wishes={"transfer": policy}))
         if passes:
             acme.do(lambda uow: sso_setup.set_enforced(uow, acme.connection_id, enforced=True))
             continue
@@ -191,7 +191,7 @@ def test_another_owner_or_the_operator_ends_it_and_its_sessions(here: Scene, acm
 def test_it_ends_with_the_ownership_that_it_rests_on(here: Scene, leaves: str) -> None:
     owner = here.house.owner_id
     if leaves == "transfer":
-        here.do(lambda uow: terms.set_policy(uow, "owners", "single"))
+        here.do(lambda uow: terms.override(uow, {"owners": "single"}))
     here.appoint("third@acme.test")
     if leaves == "remove":
         here.do(lambda uow: members.remove(uow, owner))

@@ -246,8 +246,8 @@ def test_a_newcomer_may_wait_for_a_seat_and_then_come_in(acme: Lodge) -> None:
 
 def _limit(uow: UnitOfWork, overage: str, limit: int, scim: str = "refuse") -> None:
 
-    terms.set_policy(uow, "seat_overage", overage)
-    terms.set_policy(uow, "scim_overage", scim)
+    terms.override(uow, {"seat_overage": overage})
+    terms.override(uow, {"scim_overage": scim})
     organisations.change_subscription(uow, seat_limit=limit)
 
 

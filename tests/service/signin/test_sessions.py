@@ -88,7 +88,7 @@ def test_an_organisation_may_ask_for_two_factors(acme: Lodge) -> None:
     person_id = acme.person_of("owner@acme.test")
     weak = acme.by_password(person_id)
     acme.entrance(weak.token)
-    acme.do(lambda uow: terms.set_policy(uow, "require_mfa", True))
+    acme.do(lambda uow: terms.override(uow, {"require_mfa": True}))
     assert is_over(acme, weak.token)
     assert acme.by_password(person_id).closed == {acme.organisation_id: "factor_required"}
     for factors in ((Factor.PASSWORD, Factor.TOTP), (Factor.PASSKEY,)):
@@ -96,7 +96,7 @@ def test_an_organisation_may_ask_for_two_factors(acme: Lodge) -> None:
 
 
 def test_an_organisation_may_shorten_sessions(acme: Lodge, clock: Clock) -> None:
-    acme.do(lambda uow: terms.set_policy(uow, "session_hours", 2))
+    acme.do(lambda uow: terms.override(uow, {"session_hours": 2}))
     opened = acme.by_password(acme.person_of("owner@acme.test"))
     clock.advance(timedelta(hours=2) - timedelta(seconds=1))
     acme.entrance(opened.token)

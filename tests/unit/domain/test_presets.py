@@ -10,7 +10,7 @@ import yaml
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.permissions import BASE_ATOMS, ORG_ATOMS, SECTIONS, Level
 from gateway.domain.plans import Plan
-from gateway.domain.policies import POLICIES, check_policies
+from gateway.domain.policies import POLICIES, Layer, check_policies, decided
 from gateway.domain.presets import PresetError, catalogue
 from gateway.domain.roles import RoleDefinition
 from gateway.services.presets import packaged
@@ -159,7 +159,7 @@ def test_an_unknown_add_on_preset_or_plan_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="no preset"):
         products.preset("gold")
     with pytest.raises(InvalidRequest, match="no plan"):
-        products.preset("pleep").policies_under("gold", {})
+        products.preset("pleep").layers_under("gold", {})
 
 
 def test_custom_roles_choose_from_the_features_of_the_second_product() -> None:
@@ -195,12 +195,11 @@ def test_an_organisation_s_word_beats_the_plan_s_the_preset_s_and_the_global_one
         "owners": "multi",
     }
     preset = catalogue(changed).preset("pleep")
-    agreed = preset.policies_under("business", {"owners": "single"})
-    assert (agreed["invite_ttl_days"], agreed["seat_overage"], agreed["owners"]) == (
-        6,
-        "bill",
-        "single",
-    )
+    agreed = preset.layers_under("business", {"owners": "single"})
+    said = [decided(agreed[name]) for name in ("owners", "seat_overage", "invite_ttl_days")]
+    assert said == [(Layer.ORGANISATION, "single"), (Layer.PLAN, "bill"), (Layer.GLOBAL, 6)]
+    assert agreed["seat_overage"]["preset"] == "block"
+    assert agreed["default_role"] == {"preset": "member"}
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_requests_are_kept_as_long_as_the_plan_says(
     app: Gateway, okta: IdP, other: IdP, work: Work, clock: Clock
 ) -> None:
     def shorten(uow: UnitOfWork) -> None:
-        terms.set_policy(uow, "scim_log_days", 7)
+        terms.override(uow, {"scim_log_days": 7})
 
     work.run(okta.house.organisation_id, OPERATOR, shorten)
     for idp in (okta, other):

@@ -191,7 +191,7 @@ def test_a_value_marked_primary_unmarks_the_others(okta: IdP) -> None:
 
 def test_no_seat_is_403_with_the_numbers(okta: IdP, work: Work) -> None:
     def fill(uow: UnitOfWork) -> None:
-        terms.set_policy(uow, "seat_overage", "block")
+        terms.override(uow, {"seat_overage": "block"})
         organisations.change_subscription(uow, seat_limit=2)
 
     work.run(okta.house.organisation_id, OPERATOR, fill)

@@ -440,6 +440,7 @@ def upgrade() -> None:
         sa.Column("valid_from", types.UTCDateTime(), nullable=False),
         sa.Column("valid_to", types.UTCDateTime(), nullable=True),
         sa.Column("value", types.JSONText(), nullable=False),
+        sa.Column("layers", types.JSONText(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_policies__organisations")
         ),
