@@ -1,6 +1,7 @@
 """Engines for both databases, with the modes that make them safe under concurrency."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.storage.types import WrittenUUID
 
 BUSY_TIMEOUT_MS = 10_000
+QUIET: Mapping[str, Any] = {"hide_parameters": True}
+"""An error of the database is logged whole, and what a statement carries may be a secret."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
         "max_overflow": pool_size,
         "pool_use_lifo": True,
         "pool_pre_ping": False,
+        **QUIET,
     }
     return Engines(
         write=create_engine(address, **pool),
@@ -75,12 +79,11 @@ def _open_sqlite(address: URL, pool_size: int) -> Engines:
     """
     if not address.database or address.database == ":memory:":
         raise ValueError("SQLite needs a file: a memory database is one connection's own.")
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, **QUIET}
     engines = Engines(
-        write=create_engine(address, pool_size=pool_size, max_overflow=pool_size),
+        write=create_engine(address, **pool),
         # Nothing is ever open there that a rollback could end.
-        read=create_engine(
-            address, pool_size=pool_size, max_overflow=pool_size, pool_reset_on_return=None
-        ),
+        read=create_engine(address, pool_reset_on_return=None, **pool),
     )
     for engine in (engines.write, engines.read):
         dialect: Any = engine.dialect
