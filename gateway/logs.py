@@ -25,9 +25,20 @@ def without_links(
     return entry
 
 
+def in_one_line(
+    _logger: Any, _method: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Return an entry whose texts neither begin a line nor move the reader's terminal."""
+    for name, value in entry.items():
+        if isinstance(value, str) and not value.isprintable():
+            entry[name] = value.encode("unicode_escape").decode()
+    return entry
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     without_links,
+    in_one_line,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
