@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import or_
 
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
 from gateway.services import access, chatbots, membership_lists, teams, walks
 from gateway.services.walks import Filter, Mark, Step, Stretch, Walk
 from gateway.storage import tables as t
+from gateway.storage.holding import holds
 from gateway.storage.unindexed import unindexed
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -103,11 +104,6 @@ def _filters(uow: UnitOfWork, wanted: Wanted) -> Iterator[Filter]:
             or_(active < before, active.is_(None)),
         )
     if wanted.text:
-        named = _naming(fold(wanted.text.strip()))
+        needle = fold(wanted.text.strip())
+        named = or_(holds(M.name_key, needle), holds(M.email_key, needle))
         yield Filter(mine.where(named), named)
-
-
-def _naming(needle: str) -> ColumnElement[bool]:
-    return or_(
-        M.name_key.contains(needle, autoescape=True), M.email_key.contains(needle, autoescape=True)
-    )

@@ -52,8 +52,13 @@ def test_a_walk_is_recognised(line: str, walks: bool) -> None:
     assert bool(WALK.match(line)) is walks
 
 
-PAGE = re.compile(r"FROM directory_users.* ORDER BY directory_users\.id (ASC|DESC)\s+LIMIT", re.S)
-"""A page goes through the directory in the order of its key, and stops when it is full."""
+PAGE = re.compile(
+    r"FROM directory_users.* ORDER BY directory_users\.id (ASC|DESC)\s+LIMIT"
+    r"|FROM members.* ORDER BY members\.\w+ (ASC|DESC)(, members\.id (ASC|DESC))?\s+LIMIT"
+    r"|SELECT members\.id\s+FROM members\s+WHERE .* instr\(.*\s+LIMIT",
+    re.S,
+)
+"""A page goes through the people in the order of an index, and stops when it is full."""
 
 
 class InProcess(Client):

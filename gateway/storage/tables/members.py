@@ -61,7 +61,7 @@ members = Table(
     lookup("ix_members_source", "organisation_id", "source", "id"),
     lookup("ix_members_managed", "organisation_id", "managed_by", "id"),
     lookup("ix_members_availability", "organisation_id", "availability", "id"),
-    lookup("ix_members_every_chatbot", "organisation_id", "id", where="every_chatbot"),
+    lookup("ix_members_every_chatbot", "organisation_id", "every_chatbot", "id"),
 )
 
 # By chatbot and by team whose members they are, as the stored document says: so that lists find

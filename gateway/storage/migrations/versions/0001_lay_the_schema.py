@@ -300,11 +300,7 @@ def upgrade() -> None:
             "ix_members_email", ["organisation_id", "email_key", "id"], unique=False
         )
         batch_op.create_index(
-            "ix_members_every_chatbot",
-            ["organisation_id", "id"],
-            unique=False,
-            postgresql_where=sa.text("every_chatbot"),
-            sqlite_where=sa.text("every_chatbot"),
+            "ix_members_every_chatbot", ["organisation_id", "every_chatbot", "id"], unique=False
         )
         batch_op.create_index(
             "ix_members_managed", ["organisation_id", "managed_by", "id"], unique=False
@@ -2389,11 +2385,7 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_members_name")
         batch_op.drop_index("ix_members_managed")
-        batch_op.drop_index(
-            "ix_members_every_chatbot",
-            postgresql_where=sa.text("every_chatbot"),
-            sqlite_where=sa.text("every_chatbot"),
-        )
+        batch_op.drop_index("ix_members_every_chatbot")
         batch_op.drop_index("ix_members_email")
         batch_op.drop_index("ix_members_availability")
         batch_op.drop_index("ix_members_active")
