@@ -45,8 +45,8 @@ def appoint(uow: UnitOfWork, member_id: UUID) -> None:
     """
     _require_author(uow)
     member = uow.load(t.members, member_id)
-    present = listing(uow)
-    if member_id in {row.member_id for row in present}:
+    present = appointed(uow)
+    if member_id in present:
         return
     if len(present) >= LIMIT:
         raise InvalidRequest(f"At most {LIMIT} break-glass owners can be appointed.")
@@ -61,6 +61,7 @@ def appoint(uow: UnitOfWork, member_id: UUID) -> None:
         confirmed_at=None,
         last_used_at=None,
     )
+    uow.terms_changed()
     uow.record(Fact("break_glass.appointed", (_target(member),)))
     announce(uow, member)
 
@@ -92,9 +93,10 @@ def end(uow: UnitOfWork, member_id: UUID) -> None:
 
 def lapse(uow: UnitOfWork, member_id: UUID) -> None:
     """End an appointment with the ownership that it rests on; without one nothing happens."""
-    if member_id not in {row.member_id for row in listing(uow)}:
+    if member_id not in appointed(uow):
         return
     uow.update(TABLE, {"member_id": member_id, "valid_to": None}, valid_to=uow.now)
+    uow.terms_changed()
     uow.update(
         t.session_proofs,
         {"member_id": member_id, "break_glass": True, "revoked_at": None},
@@ -107,6 +109,11 @@ def lapse(uow: UnitOfWork, member_id: UUID) -> None:
 def listing(uow: UnitOfWork) -> Sequence[Row[Any]]:
     """Return the break-glass owners, the first appointed first."""
     return uow.all(uow.own(TABLE).where(TABLE.c.valid_to.is_(None)).order_by(TABLE.c.valid_from))
+
+
+def appointed(uow: UnitOfWork) -> frozenset[UUID]:
+    """Return the members who are break-glass owners; nothing is read that is remembered."""
+    return uow.remembered("break_glass", lambda: frozenset(row.member_id for row in listing(uow)))
 
 
 def announce_due(uow: UnitOfWork) -> int:

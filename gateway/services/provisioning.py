@@ -95,7 +95,7 @@ def manages(uow: UnitOfWork, connection: Connection, member_id: UUID | None) -> 
 
 def mind_owners(uow: UnitOfWork, connection: Connection, user: Any) -> None:
     """Raise the alarm where the user who is taken away is a break-glass owner by any name."""
-    if not break_glass.listing(uow):
+    if not break_glass.appointed(uow):
         return
     e = t.directory_emails.c
     addresses = uow.all(

@@ -2,7 +2,9 @@
 
 On PostgreSQL neighbouring writes become one data-modifying CTE: one round trip however many
 tables it touches. All parts of a CTE see the rows from before it, and a row may be written
-once, so no batch touches a row twice: such writes are merged, or a new batch begins.
+once, so no batch touches a row twice: such writes are merged, or a new batch begins. Parts run
+in any order; rows that take the place of others, such as the next interval, wait for the part
+that ends those.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -210,9 +212,11 @@ def _collides(write: Write, batch: Sequence[Write]) -> bool:
     for earlier in batch:
         if earlier.table is not write.table:
             continue
-        if isinstance(earlier, Insert) and isinstance(write, Insert):
+        if isinstance(write, Insert):
+            if isinstance(earlier, Update) and len(write.rows) > 1:
+                return True
             continue
-        if isinstance(earlier, Insert) or isinstance(write, Insert):
+        if isinstance(earlier, Insert):
             return True
         same_columns = write.key.keys() == earlier.key.keys()
         if not (write.names_row and same_columns and write.key != earlier.key):
@@ -248,13 +252,19 @@ def _send_together(connection: Connection, batch: Sequence[Write]) -> None:
     for number, write in enumerate(batch):
         shape = _shape(connection.dialect, write)
         if isinstance(write, Update):
-            parts.append(f"w{number} AS ({shape.text(1)})")
+            parts.append(f"w{number} AS ({shape.text(1)} RETURNING 1)")
             values += shape.of_update(write)
         else:
-            parts.append(f"w{number} AS ({shape.text(len(write.rows))})")
+            before = [n for n, each in enumerate(batch[:number]) if _updates(each, write.table)]
+            text = shape.after(before) if before else shape.text(len(write.rows))
+            parts.append(f"w{number} AS ({text})")
             for row in write.rows:
                 values += shape.of_row(row)
     _run(connection, f"WITH {', '.join(parts)} SELECT 1", [tuple(values)])
+
+
+def _updates(write: Write, table: Table) -> bool:
+    return isinstance(write, Update) and write.table is table
 
 
 def _run(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
@@ -299,6 +309,12 @@ class _Shape:
 
     def text(self, rows: int) -> str:
         return self.head + ", ".join([self.row] * rows)
+
+    def after(self, parts: Sequence[int]) -> str:
+        """Return the insert of one row that runs when these parts of its CTE have run."""
+        insert, row = self.head.removesuffix("VALUES "), self.row.strip("()")
+        ran = " AND ".join(f"(SELECT count(*) FROM w{part}) >= 0" for part in parts)  # noqa: S608
+        return f"{insert}SELECT {row} WHERE {ran}"
 
     def of_row(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(

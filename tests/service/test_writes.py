@@ -11,7 +11,7 @@ from sqlalchemy import select
 from gateway.domain.identity import SYSTEM, Actor
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from gateway.storage.writes import Insert, Plus, Update, WriteSet
+from gateway.storage.writes import Insert, Plus, Update, WriteSet, _batches
 from tests.factories import found_organisation
 
 pytestmark = pytest.mark.usefixtures("kind")
@@ -52,6 +52,26 @@ def test_an_update_meets_the_row_inserted_just_before(work: Work) -> None:
 
     with pytest.raises(Exception, match=r"(?i)foreign"):
         work.run_unlocked(organisation, _actor(), write)
+
+
+def test_rows_take_the_place_of_others_in_one_statement(work: Work) -> None:
+    organisation = _organisation(work)
+
+    def replace(uow: UnitOfWork) -> None:
+        teams = [uow.new_id() for _ in range(3)]
+        for team in teams:
+            _insert(uow, team, f"name of {team}")
+        uow.flush()
+        for team in teams:
+            uow.update(t.teams, {"id": team}, deleted=True)
+        _insert(uow, uow.new_id(), f"name of {teams[2]}")
+        waiting = list(_batches(uow._pending.writes, together=True))
+        assert len(waiting) == 1
+        uow.flush()
+        live = uow.all(uow.own(t.teams, t.teams.c.name).where(~t.teams.c.deleted))
+        assert [row.name for row in live] == [f"name of {teams[2]}"]
+
+    work.run(organisation, _actor(), replace)
 
 
 def test_neighbouring_counters_add_up_in_one_statement() -> None:
@@ -136,5 +156,4 @@ def _seen(work: Work, organisation: UUID) -> object:
 
 
 def _actor() -> Actor:
-
     return SYSTEM

@@ -164,7 +164,7 @@ class UnitOfWork:
         return found
 
     def terms_changed(self) -> None:
-        """Say that policies, subscription, roles, rules, domains or connections changed."""
+        """Say that policies, subscription, roles, rules, connections or their like changed."""
         self.memory = None
         self.stamp(terms_version=Plus(1))
 
