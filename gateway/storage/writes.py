@@ -166,37 +166,42 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any], key: Mapping[str, An
     return True
 
 
-Batch = Executable | list[Write]
+Batch = Executable | list[Write] | tuple[Update, ...]
+"""What goes in one round trip: a statement, writes of several kinds, or updates of one form."""
 
 
 def _batches(writes: Sequence[Write | Executable], *, together: bool) -> Iterator[Batch]:
-    """Yield what goes in one round trip; `together` lets different tables share one."""
+    """Yield round trips in order; `together` lets different tables share one."""
     batch: list[Write] = []
-    for run in _runs(writes):
-        if isinstance(run, list) and len(run) == 1 and together and _fits(run[0]):
-            if batch and (len(batch) == BATCH_PARTS or _collides(run[0], batch)):
+    for write in _runs(writes):
+        if isinstance(write, Insert | Update) and together and _fits(write):
+            if batch and (len(batch) == BATCH_PARTS or _collides(write, batch)):
                 yield batch
                 batch = []
-            batch += run
+            batch.append(write)
             continue
         if batch:
             yield batch
             batch = []
-        yield run
+        yield [write] if isinstance(write, Insert | Update) else write
     if batch:
         yield batch
 
 
-def _runs(writes: Sequence[Write | Executable]) -> Iterator[Batch]:
-    """Yield long runs of updates of one form together, and everything else by itself."""
+def _runs(
+    writes: Sequence[Write | Executable],
+) -> Iterator[Write | Executable | tuple[Update, ...]]:
+    """Yield long runs of updates of one form as one, and everything else by itself."""
+    if sum(isinstance(write, Update) for write in writes) < LONG_RUN:
+        yield from writes
+        return
     for _, group in groupby(enumerate(writes), key=lambda item: _run_key(*item)):
         run = [write for _, write in group]
-        updates = [write for write in run if isinstance(write, Update)]
+        updates = tuple(write for write in run if isinstance(write, Update))
         if len(updates) == len(run) >= LONG_RUN:
-            yield list(updates)
-            continue
-        for write in run:
-            yield [write] if isinstance(write, Insert | Update) else write
+            yield updates
+        else:
+            yield from run
 
 
 def _run_key(position: int, write: Write | Executable) -> object:
@@ -225,21 +230,19 @@ def _collides(write: Write, batch: Sequence[Write]) -> bool:
 
 
 def _send(connection: Connection, batch: Batch) -> None:
-    if not isinstance(batch, list):
+    if isinstance(batch, tuple):
+        shape = _shape(connection.dialect, batch[0])
+        _send_rows(connection, shape, [shape.of_update(update) for update in batch])
+    elif not isinstance(batch, list):
         connection.execute(batch)
-        return
-    shape = _shape(connection.dialect, batch[0])
-    if len(batch) == 1 and isinstance(batch[0], Insert):
-        _send_rows(connection, shape, [shape.of_row(row) for row in batch[0].rows])
-    elif len({_kind(write) for write in batch}) == 1 and isinstance(batch[0], Update):
-        updates = [write for write in batch if isinstance(write, Update)]
-        _send_rows(connection, shape, [shape.of_update(update) for update in updates])
+    elif len(batch) == 1:
+        shape, write = _shape(connection.dialect, batch[0]), batch[0]
+        if isinstance(write, Update):
+            _send_rows(connection, shape, [shape.of_update(write)])
+        else:
+            _send_rows(connection, shape, [shape.of_row(row) for row in write.rows])
     else:
         _send_together(connection, batch)
-
-
-def _kind(write: Write) -> object:
-    return write.form if isinstance(write, Update) else write.table
 
 
 def _send_rows(connection: Connection, shape: "_Shape", rows: list[tuple[Any, ...]]) -> None:
