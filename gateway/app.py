@@ -31,9 +31,10 @@ from gateway.logs import logger
 from gateway.net.dns import Resolver
 from gateway.net.domain_proofs import look_again
 from gateway.net.http import HTTPClient
+from gateway.oidc import discovery
 from gateway.oidc.blueprint import blueprint as oidc_blueprint
+from gateway.saml import refreshing
 from gateway.saml.blueprint import blueprint as saml_blueprint
-from gateway.saml.refreshing import refresh_due
 from gateway.scim.application import Application as SCIM
 from gateway.services.request_log import RequestLog
 from gateway.services.uses import Uses
@@ -95,13 +96,14 @@ def build_courier(work: Work, settings: Settings) -> Courier:
 
 
 def build_errands(work: Work, settings: Settings) -> Errands:
-    """Return what the worker asks of others: proofs of domains, and providers' metadata."""
+    """Return what the worker asks of others: proofs of domains, and providers' descriptions."""
     resolver, client = Resolver.of(settings), HTTPClient.of(settings)
     return Errands(
         work,
         (
             Errand("domain proofs", ERRANDS_EVERY, lambda here: look_again(here, resolver)),
-            Errand("metadata", ERRANDS_EVERY, lambda here: refresh_due(here, client)),
+            Errand("metadata", ERRANDS_EVERY, lambda here: refreshing.refresh_due(here, client)),
+            Errand("discovery", ERRANDS_EVERY, lambda here: discovery.refresh_due(here, client)),
         ),
     )
 

@@ -22,7 +22,7 @@ from gateway.api.sign_on import (
 from gateway.domain.signin import OIDCAddresses
 from gateway.net.http import HTTPClient
 from gateway.oidc import discovery
-from gateway.services import sso_setup, sso_views
+from gateway.services import metadata_refresh, sso_setup, sso_views
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -41,7 +41,8 @@ class OIDCChange(Rules):
     """What may change about a connection; what is left out stays.
 
     An issuer without any endpoint beside it is asked for its description (OpenID Connect
-    Discovery), which gives endpoints and algorithms; fields beside it win.
+    Discovery), which gives endpoints and algorithms. Endpoints follow it from then on, until they
+    are named by hand; other fields beside it win.
     """
 
     issuer: Address | None = Field(default=None, description="The provider's issuer, exactly.")
@@ -105,8 +106,10 @@ def create(
     uow: UnitOfWork, call: Call, body: NewOIDCConnection, prepared: dict[str, Any] | None
 ) -> OIDCConnection:
     """Draw up a connection; nobody signs in through it before it is tested and active."""
-    wish: dict[str, Any] = {**(prepared or {}), **wished(body)}
+    wish = _wish(body, prepared)
     made = sso_setup.create(uow, PROTOCOL, wish.pop("name"), wish.pop("preset", "generic"), **wish)
+    if prepared is not None:
+        metadata_refresh.follow(uow, made, prepared)
     return read(uow, call, made)
 
 
@@ -145,7 +148,9 @@ def change(
 ) -> OIDCConnection:
     """Change settings; other protocol settings need a new good test before activation."""
     sso_views.load(uow, oidc_connection, PROTOCOL)
-    sso_setup.update(uow, oidc_connection, **{**(prepared or {}), **wished(body)})
+    sso_setup.update(uow, oidc_connection, **_wish(body, prepared))
+    if prepared is not None:
+        metadata_refresh.follow(uow, oidc_connection, prepared)
     return read(uow, call, oidc_connection)
 
 
@@ -161,11 +166,18 @@ def _described_again(call: Call, _body: None, ids: Mapping[str, UUID]) -> dict[s
 def refresh(
     uow: UnitOfWork, call: Call, oidc_connection: UUID, prepared: dict[str, Any]
 ) -> OIDCConnection:
-    """Read the provider's description again now; endpoints that moved need a new good test."""
+    """Read the provider's description again now, and let the endpoints follow."""
     sso_views.load(uow, oidc_connection, PROTOCOL)
-    followed = {name: prepared[name] for name in discovery.FOLLOWED}
-    sso_setup.update(uow, oidc_connection, **followed)
+    metadata_refresh.follow(uow, oidc_connection, prepared)
     return read(uow, call, oidc_connection)
 
 
 declare_life(routes, PROTOCOL, read)
+
+
+def _wish(body: OIDCChange, described: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the body asks for; the description gives what is not said beside it."""
+    wish = {**(described or {}), **wished(body)}
+    if described is None and wish.keys() & set(discovery.NEEDED):
+        wish["metadata_url"] = None
+    return wish

@@ -1,33 +1,33 @@
-"""A provider's own description (OpenID Connect Discovery §4): read when an admin asks for it."""
+"""A provider's own description (OpenID Connect Discovery §4): read, mistrusted, followed."""
 
 from typing import Any
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.judging import Unacceptable
 from gateway.domain.sso_settings import ALGORITHMS, require_web_address
+from gateway.net import following
 from gateway.net.http import HTTPClient, Unreachable
 from gateway.oidc import tokens
 from gateway.oidc.documents import parsed
+from gateway.storage.unit_of_work import Work
 
 PATH = "/.well-known/openid-configuration"
 NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 OPTIONAL = ("userinfo_endpoint", "end_session_endpoint")
-FOLLOWED = (*NEEDED, *OPTIONAL, "iss_parameter_supported")
-"""Settings that follow when the description is read again; what an admin decides stays."""
-
 CLIENT_PROOFS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 
 
 def discovered(client: HTTPClient, issuer: str, tenant: str | None = None) -> dict[str, Any]:
-    """Return the settings that an issuer describes; wants nothing open.
+    """Return the settings that an issuer describes, and where it does; wants nothing open.
 
     Entra describes a tenant at the tenant's own address, under either form of its name.
 
     :raises InvalidRequest: it cannot be read, describes another issuer, or lacks something.
     """
     place = tokens.expanded(issuer, tenant)
+    address = place.rstrip("/") + PATH
     try:
-        reply = client.get(place.rstrip("/") + PATH, {"Accept": "application/json"})
+        reply = client.get(address, {"Accept": "application/json"})
     except Unreachable as error:
         raise _unfit(f"The provider's description cannot be read. {error}") from None
     if reply.status != 200:
@@ -40,7 +40,16 @@ def discovered(client: HTTPClient, issuer: str, tenant: str | None = None) -> di
         raise _unfit("The provider's description is no JSON object.") from None
     if found.get("issuer") not in (issuer, place):
         raise _unfit("The provider describes another issuer than this one, to the letter.")
-    return _settings(found)
+    return {"issuer": issuer, "metadata_url": address, **_settings(found)}
+
+
+def refresh_due(work: Work, client: HTTPClient) -> int:
+    """Read again what is due, and let settings follow; say how many connections there were."""
+
+    def read(row: Any) -> dict[str, Any]:
+        return discovered(client, row.issuer, row.settings.get("tenant"))
+
+    return following.follow_due(work, "oidc", read)
 
 
 def _settings(found: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """Metadata of providers by its address: fetched, read with suspicion, followed."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from gateway.domain.errors import GatewayError, InvalidRequest
-from gateway.domain.identity import SYSTEM, Context
+from gateway.domain.errors import InvalidRequest
+from gateway.net import following
 from gateway.net.http import HTTPClient, Unreachable
 from gateway.saml import idp_metadata
-from gateway.services import metadata_refresh
 from gateway.storage.unit_of_work import Work
 
 ACCEPT = {"Accept": "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8"}
@@ -45,22 +42,10 @@ def described(found: idp_metadata.ProviderMetadata) -> dict[str, Any]:
 
 
 def refresh_due(work: Work, client: HTTPClient) -> int:
-    """Read again what is due, and let settings follow; say how many connections there were.
+    """Read again what is due, and let settings follow; say how many connections there were."""
 
-    Nothing is open while a provider is asked, and one that fails takes nothing from another.
-    """
-    with work.platform() as database:
-        rows = metadata_refresh.due(database, work.clock())
-    for row in rows:
-        try:
-            document = fetch(client, row.metadata_url)
-            found = described(idp_metadata.parse(document, work.clock(), row.issuer or None))
-            _run(work, row, partial(metadata_refresh.follow, described=found))
-        except GatewayError as refused:
-            _run(work, row, partial(metadata_refresh.failed, reason=refused.message))
-    return len(rows)
+    def read(row: Any) -> dict[str, Any]:
+        document = fetch(client, row.metadata_url)
+        return described(idp_metadata.parse(document, work.clock(), row.issuer or None))
 
-
-def _run(work: Work, row: Any, verb: Callable[..., None]) -> None:
-    here = Context(cause="metadata")
-    work.run(row.organisation_id, SYSTEM, partial(verb, connection_id=row.id), here)
+    return following.follow_due(work, "saml", read)

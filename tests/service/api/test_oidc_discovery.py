@@ -1,16 +1,18 @@
 """OpenID Connect connections by the provider's own description: read, mistrusted, read again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from gateway.app import Gateway, create_app
-from gateway.oidc import exchange
-from gateway.services import sso_connections
+from gateway.app import Gateway, build_errands, create_app
+from gateway.oidc import discovery, exchange
+from gateway.services import metadata_refresh, sso_connections
 from gateway.settings import Settings
+from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from idp_fixtures.openid_provider.accounts import guid
 from idp_fixtures.openid_provider.hostile import ATTACKS
@@ -148,6 +150,77 @@ def test_endpoints_follow_when_it_is_read_again_and_decisions_stay(
     assert found["algorithms"] == ["ES256"]
     server.site.attack = ATTACKS["discovery-of-another"]
     problem(owner.post(path), 422, "invalid_request")
+
+
+# -- followed ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refresh(work: Work, gateway: Gateway, clock: Clock, acme: House) -> Callable[[], None]:
+    """Let every connection be active, the time pass, and the worker walk."""
+    errands = build_errands(work, gateway.settings)
+
+    def walk() -> None:
+        active = t.connections.update().where(t.connections.c.kind == "oidc").values(state="active")
+        work.run_platform(lambda database, _: database.execute(active) and None)
+        clock.advance(metadata_refresh.REFRESH_EVERY + timedelta(seconds=1))
+        errands.tick()
+
+    assert acme
+    return walk
+
+
+def read(owner: Caller, connection: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = made(owner.get(f"oidc-connections/{connection['id']}"), 200)
+    return found
+
+
+def test_endpoints_follow_by_themselves_and_are_told(
+    owner: Caller, server: OpenIDServer, refresh: Callable[[], None]
+) -> None:
+    connection = drawn_up(owner, server)
+    assert connection["metadata_url"] == f"{server.issuer}{discovery.PATH}"
+    assert connection["refreshed_at"] is not None
+    moved = {**server.provider.discovery(), "jwks_uri": f"{server.url}/v2/keys"}
+    server.provider.discovery = lambda issuer=None: moved  # type: ignore[method-assign]  # noqa: ARG005
+    refresh()
+    assert read(owner, connection)["jwks_uri"] == f"{server.url}/v2/keys"
+    refresh()
+    told = made(owner.get("audit?action=sso.metadata_refreshed"), 200)["items"]
+    assert [each["after"]["changed"] for each in told] == [["jwks_uri"]]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["discovery-of-another", "discovery-status-404", "discovery-list"])
+def test_a_description_that_cannot_be_taken_leaves_all_as_it_was_and_is_told(
+    owner: Caller, server: OpenIDServer, refresh: Callable[[], None], name: str
+) -> None:
+    connection = drawn_up(owner, server)
+    server.site.attack = ATTACKS[name]
+    refresh()
+    after = read(owner, connection)
+    assert after["refresh_error"]
+    for setting in (*discovery.NEEDED, *discovery.OPTIONAL, "issuer", "algorithms"):
+        assert after[setting] == connection[setting]
+    items = made(owner.get(f"oidc-connections/{connection['id']}/attention-items"), 200)["items"]
+    assert [x["kind"] for x in items] == ["metadata_unreadable"]
+    server.site.attack = None
+    refresh()
+    assert read(owner, connection)["refresh_error"] is None
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_endpoints_by_hand_follow_nobody(
+    owner: Caller, server: OpenIDServer, refresh: Callable[[], None]
+) -> None:
+    connection = drawn_up(owner, server)
+    by_hand = {"jwks_uri": "https://idp.example/k"}
+    made(owner.patch(f"oidc-connections/{connection['id']}", by_hand), 200)
+    asked = len(server.site.visited)
+    refresh()
+    after = read(owner, connection)
+    assert (after["jwks_uri"], after["metadata_url"]) == ("https://idp.example/k", None)
+    assert len(server.site.visited) == asked
 
 
 def test_another_issuer_brings_its_own_endpoints(owner: Caller, server: OpenIDServer) -> None:
