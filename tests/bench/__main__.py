@@ -23,7 +23,7 @@ from rich.progress import (
 
 from idp_fixtures.entra import FirstSync
 from tests import parts
-from tests.bench import report, scenes, sign_in
+from tests.bench import crowds, lanes, report, scenes, sign_in
 from tests.bench.catalogue import OPERATIONS, named
 from tests.bench.measuring import Multiple, Pace, multiple
 from tests.bench.operations import Operation
@@ -41,8 +41,10 @@ KINDS = ("sqlite", "postgresql")
 @click.option("--reads", default=120, show_default=True, help="Requests of one run, reads.")
 @click.option("--writes", default=60, show_default=True, help="Requests of one run, writes.")
 @click.option(
-    "--sync/--no-sync", default=True, help="Play a first sync of 1 000 users, and sign-ins, too."
+    "--sync/--no-sync", default=True, help="Play a first sync, large groups and sign-ins too."
 )
+@click.option("--sync-users", default=1_000, show_default=True, help="Users of the first sync.")
+@click.option("--sync-groups", default=50, show_default=True, help="Its groups, of 20 members.")
 @click.option("--write", "page", type=click.Path(path_type=Path), help="Write a page of it too.")
 @click.option("--profile", "profiled", help="Say instead where this operation's time goes.")
 def main(
@@ -53,6 +55,8 @@ def main(
     reads: int,
     writes: int,
     sync: bool,
+    sync_users: int,
+    sync_groups: int,
     page: Path | None,
     profiled: str | None,
 ) -> None:
@@ -70,7 +74,7 @@ def main(
             for text in profiles(kind, sizes[-1], operations, pace):
                 click.echo(text)
         return
-    size = FirstSync() if sync else None
+    size = FirstSync(users=sync_users, groups=sync_groups) if sync else None
     results = [measure(kind, sizes, chosen, pace, size) for kind in kinds]
     click.echo(report.text(results))
     if page is not None:
@@ -117,6 +121,9 @@ def _measure_size(
             results.yardsticks[size] = stage.yardsticks()
             if sync is not None:
                 results.offboardings[size] = scenes.offboarding(stage)
+                results.crowding[size] = lanes.crowding(stage)
+                results.consequences[size] = crowds.consequences(stage)
+                results.crowds[size] = crowds.crowd(stage)
                 results.syncs[size] = scenes.sync(stage, sync)
             if sync is not None and not results.sign_ins:
                 # Once: it does not depend on the directory's size.

@@ -141,8 +141,23 @@ def postmaster(folder: Path) -> int:
 
 def resident(pid: int) -> float:
     """Return the megabytes that a process holds in memory."""
+    return _megabytes(pid, "VmRSS:")
+
+
+def peak(pid: int) -> float:
+    """Return the most megabytes that a process held since its peak was forgotten."""
+    return _megabytes(pid, "VmHWM:")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak begin at what the process holds now (proc(5), clear_refs)."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _megabytes(pid: int, line_head: str) -> float:
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(line_head):
                 return int(line.split()[1]) / 1024
     return 0.0

@@ -5,7 +5,10 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from idp_fixtures.entra import FirstSync
 from tests.bench.catalogue import OPERATIONS
+from tests.bench.crowds import BESIDE, TO_WAIT, Consequences, Crowd
+from tests.bench.lanes import CROWDED, LANES
 from tests.bench.measuring import Cost, Multiple
 from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, PAGE, Budget, Yardstick
 from tests.bench.scenes import SYNC_BUDGET, Offboarding, Sync
@@ -36,6 +39,9 @@ class Results:
     yardsticks: dict[int, Mapping[Yardstick, Cost]] = field(default_factory=dict)
     syncs: dict[int, Sync] = field(default_factory=dict)
     offboardings: dict[int, Offboarding] = field(default_factory=dict)
+    crowding: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    consequences: dict[int, Consequences] = field(default_factory=dict)
+    crowds: dict[int, Crowd] = field(default_factory=dict)
     sign_ins: dict[int, Mapping[str, SignIns]] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, Budget | None, dict[int, tuple[float, float, float]]]]:
@@ -128,11 +134,11 @@ def _section(results: Results) -> Iterator[str]:
 
 
 def _scenes(results: Results) -> Iterator[str]:
-    reach, floor = SYNC_BUDGET[results.kind]
+    yield from _many(results)
     for size, sync in sorted(results.syncs.items()):
         yield (
             f"First sync beside {size} users: {sync.requests} requests, {sync.retries} retried, "
-            f"{sync.wall:.1f} s wall (to reach {reach:g} s, floor {floor:g} s), "
+            f"{sync.wall:.1f} s wall{_sync_budget(results.kind, sync)}, "
             f"{sync.cpu:.1f} s CPU = {sync.cpu / sync.requests * 1000:.2f} ms a request; "
             f"server {sync.megabytes:.0f} MB, {sync.grown:+.0f} MB meanwhile."
         )
@@ -153,6 +159,40 @@ def _scenes(results: Results) -> Iterator[str]:
                 f"{(found.cpu - found.verification) * 1000:.1f} ms; sign-ins per second by number "
                 f"of server processes: {rates}."
             )
+
+
+def _sync_budget(kind: str, sync: Sync) -> str:
+    """The budget is that of the default size."""
+    reach, floor = SYNC_BUDGET[kind]
+    default = FirstSync().requests == sync.requests - sync.retries
+    return f" (to reach {reach:g} s, floor {floor:g} s)" if default else ""
+
+
+def _many(results: Results) -> Iterator[str]:
+    place = PLACES[results.kind]
+    for size, found in sorted(results.crowding.items()):
+        said = ", ".join(
+            f"{name} {ratio:.2f} ({verdict(CROWDED, place, ratio)})"
+            for name, ratio in found.items()
+        )
+        budget = _budget(CROWDED, place)
+        yield f"CPU at {LANES} lanes over one at {size} users, budget {budget}: {said}."
+    for size, rule in sorted(results.consequences.items()):
+        usual = ", ".join(f"{name} {each * 1000:.1f} ms" for name, each in rule.usual.items())
+        yield (
+            f"A rule on a group of {rule.members}, at {size} users: {_steps(rule.changes)}; the "
+            f"longest wait of a {BESIDE} meanwhile {rule.write:.2f} s (to reach {TO_WAIT:g} s), of "
+            f"a GET user {rule.read:.2f} s; otherwise {usual}."
+        )
+    for size, crowd in sorted(results.crowds.items()):
+        yield (
+            f"A group of {crowd.members}, at {size} users: {_steps(crowd.steps)}; server "
+            f"{crowd.megabytes:.0f} MB before, at most {crowd.peak:.0f} MB meanwhile."
+        )
+
+
+def _steps(steps: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} in {seconds:.2f} s" for name, seconds in steps.items())
 
 
 def _budget(budget: Budget | None, place: int) -> str:

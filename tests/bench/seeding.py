@@ -202,7 +202,8 @@ class _Seeding:
                     kept["last_active_at"] = uow.now + number * TICK
                 if kept:
                     uow.update(t.members, {"id": member_id}, **kept)
-            for member_id in ids[1:4]:
+            # Not the first ones, who sign in, and not the last ones, who leave.
+            for member_id in ids[3 * len(ids) // 4 :][:3]:
                 members.deactivate(uow, member_id)
             team = teams.create(uow, "Everyday")
             for member_id in ids[4:14]:

@@ -65,6 +65,13 @@ class Stage:
         return self.session(self.world.api_key if operation.by_key else None)
 
     @contextmanager
+    def session_of(self, token: str) -> Iterator[Session]:
+        """Open a connection with a credential."""
+        session = self.session(token)
+        with closing(session.client):
+            yield session
+
+    @contextmanager
     def working(self) -> Iterator[Work]:
         """Open units of work on the stage's database, beside the server."""
         origin = f"http://127.0.0.1:{self.port}"

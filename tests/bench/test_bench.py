@@ -10,7 +10,7 @@ from flask import Flask
 from gateway.app import create_app
 from gateway.settings import Settings
 from idp_fixtures.entra import FirstSync
-from tests.bench import report, scenes, sign_in
+from tests.bench import lanes, report, scenes, sign_in
 from tests.bench.__main__ import measure
 from tests.bench.catalogue import OPERATIONS, named
 from tests.bench.client import Answer, Client
@@ -118,14 +118,16 @@ def test_the_bench_measures_real_servers_and_prints_its_table(
     monkeypatch.setitem(sign_in.WORKERS, "postgresql", (2,))
     operations = [*named("GET user"), *named("POST user"), *named("explain")]
     small = FirstSync(users=4, groups=1, group_size=2, lanes=2)
-    results = measure(kind, [4, 8], operations, Pace(rounds=1, reads=2, writes=2), small)
+    results = measure(kind, [32, 40], operations, Pace(rounds=1, reads=2, writes=2), small)
     text = report.text([results])
-    assert set(results.multiples[8]) == {each.name for each in operations}
-    assert results.syncs[4].requests == small.requests
-    assert results.offboardings[8].late == 0
-    assert set(results.offboardings[8].refused) == {"access", "session", "key"}
-    assert set(results.sign_ins[4]) == {"SAML", "OpenID Connect"}
-    assert all(0 < x.verification < x.cpu for x in results.sign_ins[4].values())
+    assert set(results.multiples[40]) == {each.name for each in operations}
+    assert results.syncs[32].requests == small.requests
+    assert results.offboardings[40].late == 0
+    assert set(results.offboardings[40].refused) == {"access", "session", "key"}
+    assert (results.crowds[32].members, results.consequences[32].members) == (32, 32)
+    assert set(results.crowding[32]) == set(lanes.MEASURED)
+    assert set(results.sign_ins[32]) == {"SAML", "OpenID Connect"}
+    assert all(0 < x.verification < x.cpu for x in results.sign_ins[32].values())
     for operation in operations:
         assert f"| {operation.name} | " in text
 
