@@ -14,6 +14,7 @@ from gateway.cli.audit import audit_trail
 from gateway.cli.credentials import encryption_keys, operator_key, scim_token
 from gateway.cli.demonstration import demo
 from gateway.cli.organisations import domain, organisation, owner
+from gateway.cli.people import person
 from gateway.cli.running import migrate, serve, worker
 from gateway.demo.options import DemoFailed
 from gateway.domain.errors import GatewayError
@@ -39,6 +40,7 @@ for command in (
     operator_key,
     encryption_keys,
     member,
+    person,
     audit_trail,
 ):
     commands.add_command(command)

@@ -133,6 +133,7 @@ def _verdict(name: str, organisation_id: UUID, verdict: audit.Verdict) -> dict[s
         "intact": broken is None,
         "sealed": verdict.sealed,
         "unsealed": verdict.unsealed,
+        "erased": verdict.erased,
         "checkpoint": verdict.checkpoint and asdict(verdict.checkpoint),
         "first_break": broken
         and {"seq": broken.seq, "event": broken.event_id, "reason": broken.reason},
@@ -144,9 +145,11 @@ def _line(verdict: dict[str, Any]) -> str:
     if broken is None:
         gone = verdict["checkpoint"]
         behind = f", {gone['dropped']} dropped until {gone['until'].isoformat()}" if gone else ""
+        erased = verdict["erased"]
+        nameless = f", names erased in {erased}" if erased else ""
         return (
             f"{verdict['organisation']}: intact, {verdict['sealed']} events sealed,"
-            f" {verdict['unsealed']} waiting for the sealer{behind}"
+            f" {verdict['unsealed']} waiting for the sealer{behind}{nameless}"
         )
     return (
         f"{verdict['organisation']}: BROKEN at {broken['seq']}"

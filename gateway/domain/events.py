@@ -68,6 +68,7 @@ CATALOGUE: dict[str, str] = {
     "invitation.superseded": "Somebody who was invited became a member another way.",
     "invitation.bounced": "The mail of an invitation could not be delivered.",
     "invitation.account_asked": "An invitation told whether an address has an account.",
+    "person.erased": "What says who a former member was is gone; carries how much of what kind.",
     "grant.created": "A role or chatbot section was granted by hand or as a one-off.",
     "grant.ended": "A grant no longer gives anything.",
     "role.created": "A role exists.",

@@ -107,6 +107,8 @@ class Verdict:
     unsealed: int
     first_break: Break | None
     checkpoint: Checkpoint | None = None
+    erased: int = 0
+    """Events of which names were erased; they are proved by the digest that was kept."""
 
 
 def listing(
@@ -140,7 +142,7 @@ def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = Non
     chain = uow.one(uow.own(t.chains))
     checkpoint = _checkpoint(chain)
     start, head = (checkpoint.dropped, checkpoint.hash) if checkpoint else (0, GENESIS)
-    seq, done = start, 0
+    seq, done, erased = start, 0, 0
     for row in _in_order(uow):
         found = _content_break(row)
         if row.seq is not None:
@@ -148,7 +150,7 @@ def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = Non
             seq, head = row.seq, row.hash
         if found:
             return Verdict(seq - start, total - seq + start, found, checkpoint)
-        done += 1
+        done, erased = done + 1, erased + (row.digest is not None)
         if on_progress is not None and done % BATCH == 0:
             on_progress(done, total)
     if on_progress is not None:
@@ -157,7 +159,7 @@ def verify(uow: UnitOfWork, on_progress: Callable[[int, int], None] | None = Non
     lost = None
     if (seq, head) != expected:
         lost = Break(seq + 1, None, f"the chain ends at {seq}; {expected[0]} events were sealed")
-    return Verdict(seq - start, done - seq + start, lost, checkpoint)
+    return Verdict(seq - start, done - seq + start, lost, checkpoint, erased)
 
 
 def actors_of(uow: UnitOfWork, member_id: UUID) -> tuple[str, ...]:
@@ -221,7 +223,7 @@ def _with_details(uow: UnitOfWork) -> Select[Any]:
         details.c.organisation_id == events.c.organisation_id, details.c.event_id == events.c.id
     )
     return (
-        select(*events.c, details.c.salt, details.c.details)
+        select(*events.c, details.c.salt, details.c.details, details.c.digest)
         .join_from(events, details, same, isouter=True)
         .where(events.c.organisation_id == uow.organisation_id)
     )
@@ -271,7 +273,8 @@ def _in_order(uow: UnitOfWork) -> Iterator[Row[Any]]:
 def _content_break(row: Row[Any]) -> Break | None:
     if row.details is None:
         return Break(row.seq, row.id, "its details are gone")
-    said = content_hash(dict(row._mapping), details_digest(row.salt, row.details))
+    digest = row.digest or details_digest(row.salt, row.details)
+    said = content_hash(dict(row._mapping), digest)
     if said != row.content_hash:
         return Break(row.seq, row.id, "its content is not what was written")
     return None

@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from gateway.cli import main
 from gateway.domain.identity import SYSTEM
-from gateway.services import sealing
+from gateway.services import members, sealing
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from gateway.storage.vault import new_key
@@ -255,3 +255,24 @@ def test_the_audit_is_exported_as_a_file(gateway: Gateway, acme: House, tmp_path
     assert wrong.err == "gateway: There is no action 'team.exploded'. (invalid_request)\n"
     history = gateway("audit", "export", "--organisation", "acme", "--login-history")
     assert (history.status, history.out) == (0, "")
+
+
+def test_a_person_who_has_left_is_erased_and_the_audit_holds(
+    gateway: Gateway, work: Work, acme: House
+) -> None:
+    member_id = factories.provision(work, acme, "zoe@acme.test").member_id
+    assert member_id is not None
+    refused = gateway("person", "erase", "zoe@acme.test")
+    assert refused.status == 1
+    assert "is known to organisation" in refused.err
+    work.run(acme.organisation_id, factories.OPERATOR, lambda uow: members.remove(uow, member_id))
+    work.run_unlocked(acme.organisation_id, SYSTEM, sealing.seal)
+    said = gateway("person", "erase", "ZOE@acme.test", "--json").json
+    (here,) = said["organisations"]
+    assert here["erased"]["names"] == 2
+    assert here["remains"]["memberships"] == 1
+    assert "names erased in" in gateway("audit", "verify").out
+    assert gateway("person", "erase", "zoe@acme.test").out == "Account: erased: nothing.\n"
+    assert gateway("person", "erase", "nobody").err == (
+        "gateway: 'nobody' is neither an address nor an id. (invalid_request)\n"
+    )

@@ -60,6 +60,8 @@ audit_details = Table(
     Column("event_id", Uuid, nullable=False),
     text_column("salt"),
     Column("details", JSONText, nullable=False),
+    # What the chain covers, once the details were erased and the salt with them.
+    text_column("digest", nullable=True),
     PrimaryKeyConstraint("organisation_id", "event_id"),
     reference("audit_events", "event_id"),
 )

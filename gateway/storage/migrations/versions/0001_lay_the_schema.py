@@ -564,6 +564,7 @@ def upgrade() -> None:
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("salt", sa.String(), nullable=False),
         sa.Column("details", types.JSONText(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id", "event_id"],
             ["audit_events.organisation_id", "audit_events.id"],
