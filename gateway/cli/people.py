@@ -50,10 +50,10 @@ def erase_person(name: str, as_json: bool) -> None:  # noqa: FBT001
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     for each in document["organisations"]:
         yield f"Organisation {each['id']}: {_counts('erased', each['erased'])}."
-        yield f"  {_counts('stays without a name', each['remains'])}."
+        yield f"  {_counts('without a name stay', each['remains'])}."
     yield f"Account: {_counts('erased', document['account']['erased'])}."
 
 
 def _counts(what: str, counts: dict[str, int]) -> str:
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    return f"{what}: {said or 'nothing'}"
+    return f"{what} {said or 'nothing'}"

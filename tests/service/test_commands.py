@@ -272,7 +272,7 @@ def test_a_person_who_has_left_is_erased_and_the_audit_holds(
     assert here["erased"]["names"] == 2
     assert here["remains"]["memberships"] == 1
     assert "names erased in" in gateway("audit", "verify").out
-    assert gateway("person", "erase", "zoe@acme.test").out == "Account: erased: nothing.\n"
+    assert gateway("person", "erase", "zoe@acme.test").out == "Account: erased nothing.\n"
     assert gateway("person", "erase", "nobody").err == (
         "gateway: 'nobody' is neither an address nor an id. (invalid_request)\n"
     )

@@ -17,9 +17,9 @@ from gateway.services import (
     invitations,
     keys,
     members,
-    organisations,
     outbox,
     people,
+    policies,
 )
 from gateway.services.invitations import Wish
 from gateway.storage import person_work
@@ -137,7 +137,7 @@ def scene(work: Work, clock: Clock) -> Scene:
     member_id, person_id = left(work, acme, clock)
 
     def invite(uow: UnitOfWork) -> None:
-        organisations.set_policy(uow, "invites_when_scim", "on")
+        policies.change(uow, {"invites_when_scim": "on"})
         invitations.create(uow, Wish(email=ADDRESS), "http://localhost")
 
     work.run(globex.organisation_id, OPERATOR, invite)
