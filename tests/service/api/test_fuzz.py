@@ -44,7 +44,9 @@ FEW = hypothesis.settings(
 )
 
 
-@pytest.mark.parametrize("caller", ["owner", "operator"])
+@pytest.mark.parametrize(
+    ("kind", "caller"), [("postgresql", "owner"), ("sqlite", "operator")], indirect=["kind"]
+)
 def test_no_request_finds_a_defect(
     request: pytest.FixtureRequest, gateway: Gateway, work: Work, acme: House, caller: str
 ) -> None:
