@@ -72,6 +72,8 @@ def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     uow.change(t.member_versions, member, owner_of_record=True)
     seats.follow(uow, (member.state, False), (member.state, True))
     _tell(uow, member, cause, owns=True)
+    if cause != "invitation":  # whoever accepts one knows
+        notices.to_member(uow, member, "owner.received")
     funnel.recompute(uow, [member.id])
     end_containment(uow, except_for=member.id)
     if terms.current(uow).policies["owners"] == "single":
@@ -196,7 +198,6 @@ def transfer(uow: UnitOfWork, to_id: UUID) -> None:
         give_up(uow, giver, TRANSFER)
         _give_role_below(uow, giver.id)
         funnel.recompute(uow, [giver.id])
-    notices.to_member(uow, taker, "owner.received")
     notices.to_member(uow, giver, "owner.given", name=taker.display_name)
 
 

@@ -122,6 +122,8 @@ def remove(here: PersonWork, person_id: UUID, passkey_id: UUID) -> None:
     gone = delete(k).where(k.c.id == passkey_id, k.c.person_id == person_id)
     if not here.execute(gone).rowcount:
         raise NotFound("No such passkey.")
+    what = "A passkey of your account was removed."
+    credentials.tell(here, person_id, "factor_changed", what=what)
 
 
 def begin_sign_in(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -97,6 +98,7 @@ def renew(uow: UnitOfWork, reference: str) -> None:
     invoices.pay(uow, paid, reference)
     state = SubscriptionState.ACTIVE if len(open_ones) < 2 else SubscriptionState(row.state)
     _move(uow, "subscription.renewed", state=state, current_period_end=ends)
+    _mail(uow, "subscription.renewed")
 
 
 def expire(uow: UnitOfWork) -> None:
@@ -134,10 +136,13 @@ def settle(uow: UnitOfWork) -> None:
         _warn_of_end(uow)
         start = row.current_period_end
         ends = period_end(_plan(uow, row.plan), start)
-        invoices.issue(uow, standing(uow).lines, (start, ends), uow.now + GRACE)
+        invoice_id = invoices.issue(uow, standing(uow).lines, (start, ends), uow.now + GRACE)
         _move(
             uow, "subscription.changed", state=SubscriptionState.PAST_DUE, current_period_end=ends
         )
+        invoice = invoices.get(uow, invoice_id)
+        asked = {"amount": Decimal(invoice.total) / 100, "currency": invoice.currency}
+        _mail(uow, "subscription.invoiced", until=invoice.due_at, **asked)
 
 
 def to_warn(connection: Connection, now: datetime) -> Sequence[UUID]:

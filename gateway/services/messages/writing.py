@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ NAME_LIMIT = 64
 
 LANGUAGE = "en"
 
-Fact = str | int | datetime
+Fact = str | int | Decimal | datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def _footer(known: Mapping[str, str]) -> str:
 def _plain(value: Fact) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d} at {value:%H:%M} UTC"
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
     return plain_name(str(value))
 
 
