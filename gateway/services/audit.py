@@ -126,7 +126,8 @@ def listing(
     if after is not None:
         instant, event_id = after
         older = and_(rows.occurred_at == instant, rows.id < event_id)
-        wanted = wanted.where(or_(rows.occurred_at < instant, older))
+        # The first condition says nothing new: by it PostgreSQL begins in the index where it is.
+        wanted = wanted.where(rows.occurred_at <= instant, or_(rows.occurred_at < instant, older))
     wanted = wanted.order_by(rows.occurred_at.desc(), rows.id.desc()).limit(limit)
     return [_event(row) for row in uow.all(wanted)]
 
