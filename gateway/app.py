@@ -35,6 +35,7 @@ from gateway.oidc import discovery
 from gateway.oidc.blueprint import blueprint as oidc_blueprint
 from gateway.saml import refreshing
 from gateway.saml.blueprint import blueprint as saml_blueprint
+from gateway.scim.allowance import Allowances
 from gateway.scim.application import Application as SCIM
 from gateway.services.request_log import RequestLog
 from gateway.services.uses import Uses
@@ -137,9 +138,17 @@ class Gateway(Flask):
         self.work.engines.dispose()
 
 
-def create_app(settings: Settings, work: Work | None = None) -> Gateway:
+def build_allowances(settings: Settings) -> Allowances:
+    """Return what counts SCIM's requests, for this process and all that it forks."""
+    return Allowances(settings.scim_rate, settings.scim_burst)
+
+
+def create_app(
+    settings: Settings, work: Work | None = None, allowances: Allowances | None = None
+) -> Gateway:
     """Return the application with every protocol and page that this release has."""
     work = work or build_work(settings)
+    allowances = allowances or build_allowances(settings)
     app = Gateway(settings, work)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
@@ -151,7 +160,7 @@ def create_app(settings: Settings, work: Work | None = None) -> Gateway:
     app.register_blueprint(metrics.blueprint(work, settings))
     _add_health(app, work)
     programs = (
-        SCIM(work, settings, app.uses, app.request_log),
+        SCIM(work, settings, app.uses, app.request_log, allowances),
         authzen.Application(work, settings, app.uses),
     )
     app.wsgi_app = RequestTrail(Door(programs, app.wsgi_app))  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.task import ThreadedTaskDispatcher  # type: ignore[import-untyped]
 
 from gateway.app import Gateway
 from gateway.logs import logger
 from gateway.settings import Settings
+from gateway.turns import Owners, Turns
+from gateway.wsgi import Environ
 
 BACKLOG = 1024
 POLL = 0.2
@@ -39,6 +43,9 @@ EARLY_ENDS = 5
 
 BODY_ROOM = 4
 """Bodies up to so many times the limit are read, to be refused in the protocol's own form."""
+
+SWITCH = 0.001
+"""Seconds that a thread computes before another may; Python's own 5 ms add up, switch by switch."""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 _log = logger("server")
@@ -165,11 +172,20 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
     if settings.trusted_proxy is not None:
         proxy["trusted_proxy"] = settings.trusted_proxy
         proxy["trusted_proxy_headers"] = {"x-forwarded-for", "x-forwarded-proto"}
+    owners = Owners()
+    # One request at work holds the others' up no longer than this, should it only compute.
+    sys.setswitchinterval(SWITCH)
+
+    def application(environ: Environ, start_response: Any) -> Any:
+        body = app(environ, start_response)
+        owners.note(environ)
+        return body
+
     server: Any = create_server(
-        app,
+        application,
+        _dispatcher=_dispatcher(settings.request_threads, owners),
         map=sockets,
         sockets=[listener],
-        threads=settings.request_threads,
         ident="gateway",
         backlog=BACKLOG,
         connection_limit=1000,
@@ -185,6 +201,14 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
         while not told_to_stop():
             server.asyncore.loop(timeout=POLL, use_poll=True, map=sockets, count=1)
         _drain(server, sockets, settings.shutdown_grace.total_seconds())
+
+
+def _dispatcher(threads: int, owners: Owners) -> ThreadedTaskDispatcher:
+    """Return the threads that serve requests, whose queue lets organisations take turns."""
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.queue = Turns(threads, dispatcher.lock, owners.lane_of)
+    dispatcher.set_thread_count(threads)
+    return dispatcher
 
 
 def _drain(server: Any, sockets: dict[int, Any], grace: float) -> None:

@@ -86,11 +86,13 @@ class Settings(BaseSettings):
     """Largest request body that is read, for example `1MiB`; a larger one is answered 413."""
 
     scim_max_body: ByteSize = ByteSize(10 * 1000 * 1000)
-    """Largest body of a SCIM request, for example `10MB`; a larger one is answered 413."""
+    """Largest body of a SCIM request that lists a group's members, for example `10MB`; a larger one
+    is answered 413. Other SCIM bodies have at most 1 MiB."""
 
     scim_rate: Annotated[int, Field(ge=25, le=1_000_000)] = 50
-    """Requests a second that one SCIM connection may send over time, in each server process; one
-    above it is answered 429. The management API and other connections are not counted."""
+    """Requests a second that one SCIM connection may send over time, to all server processes of a
+    machine together; one above it is answered 429. Each operation of a Bulk request counts. The
+    management API and other connections are not counted."""
 
     scim_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
     """Requests that a SCIM connection may send at once after a pause, before the rate holds: a

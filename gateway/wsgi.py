@@ -16,6 +16,9 @@ Environ = dict[str, Any]
 REQUEST_ID = "gateway.request_id"
 """Key of the environment that holds the id of the request."""
 
+ORGANISATION = "gateway.organisation"
+"""Key of the environment that holds the organisation which the request's credential opened."""
+
 
 class Application(Protocol):
     """A WSGI application that knows its own paths."""

@@ -26,7 +26,7 @@ from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from gateway.wsgi import respond
+from gateway.wsgi import ORGANISATION, respond
 
 PREFIX = "/access/v1"
 WELL_KNOWN = "/.well-known/authzen-configuration"
@@ -37,6 +37,9 @@ EVALUATIONS = 100
 PAGE = 100
 BODY = 256 * 1024
 MEMBER, SESSION = "member", "session"
+SUBJECTS = (MEMBER, SESSION, "platform_token")
+"""No platform token is issued yet: each is one that nobody knows."""
+
 RESOURCES = ("organisation", "chatbot", "conversation", "contact", "campaign", "template")
 _log = logger("authzen")
 
@@ -198,6 +201,7 @@ class Application:
                 "Decisions are asked with an organisation's own key.",
                 levers=(f"Use an API key with the scope {ATOM}.",),
             )
+        request.environ[ORGANISATION] = organisation_id
         self.uses.note(t.api_keys.c.last_used_at, organisation_id, principal.key_id, now)
         uow = self.work.beside(database, organisation_id)
         if principal.access is None:
@@ -285,14 +289,14 @@ def _asked_of_record(
 
 def _member(uow: UnitOfWork, subject: Subject) -> UUID | None:
     """Return the member whom a subject stands for; None where it is unknown."""
-    if subject.type not in (MEMBER, SESSION):
-        raise InvalidRequest("A subject is of type member or session.")
+    if subject.type not in SUBJECTS:
+        raise InvalidRequest("A subject is of type member, session or platform_token.")
     if subject.id is None:
         raise InvalidRequest("A subject needs an id.")
     subject_id = _uuid(subject.id)
     if subject_id is None or subject.type == MEMBER:
         return subject_id
-    return decisions.of_session(uow, subject_id)
+    return decisions.of_session(uow, subject_id) if subject.type == SESSION else None
 
 
 def _completed(wish: Partial, partial: Partial) -> Evaluation:

@@ -18,6 +18,7 @@ from gateway.settings import Settings
 from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
+from gateway.wsgi import ORGANISATION as OWNER
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Callers:
         with self.work.platform() as database:
             principal = principals.authenticate(database, now, bearer)
         if principal.organisation_id is not None:
+            request.environ[OWNER] = principal.organisation_id
             self.uses.note(
                 t.api_keys.c.last_used_at, principal.organisation_id, principal.key_id, now
             )

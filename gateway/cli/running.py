@@ -1,10 +1,11 @@
 """`gateway serve`, `gateway worker` and `gateway migrate`: what an installation runs."""
 
 import os
+from functools import partial
 
 import click
 
-from gateway.app import build_courier, build_errands, create_app
+from gateway.app import build_allowances, build_courier, build_errands, create_app
 from gateway.cli.opening import open_any_work, open_settings, open_work
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
@@ -30,7 +31,9 @@ def serve(host: str, port: int, workers: int | None) -> None:
         raise StartFailed("SQLite has one writer: serve it by one process, or use PostgreSQL.")
     open_work(settings).engines.dispose()
     listener = listen(host, port)
-    Supervisor(settings, listener, lambda: create_app(settings), processes).run()
+    allowances = build_allowances(settings)
+    build = partial(create_app, settings, allowances=allowances)
+    Supervisor(settings, listener, build, processes).run()
 
 
 def _require_safe(settings: Settings) -> None:

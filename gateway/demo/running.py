@@ -15,7 +15,13 @@ from pydantic import HttpUrl, SecretStr
 from sqlalchemy.exc import ArgumentError
 
 from gateway import logs
-from gateway.app import build_courier, build_errands, build_work, create_app
+from gateway.app import (
+    build_allowances,
+    build_courier,
+    build_errands,
+    build_work,
+    create_app,
+)
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker, run_until_told
 from gateway.demo import stage as staging
@@ -57,6 +63,7 @@ def _run(options: Options, here: Place, story: Story) -> None:
     settings = _settings(here, listener.getsockname()[1], catcher.smtp_port, outbound)
     stage, is_new = _stage(settings, options, here)
     processes = Processes()
+    allowances = build_allowances(settings)
     processes.start(
         "server",
         _logged(
@@ -64,7 +71,7 @@ def _run(options: Options, here: Place, story: Story) -> None:
             lambda is_orphan: Supervisor(
                 settings,
                 listener,
-                lambda: create_app(settings, build_work(settings, clock)),
+                lambda: create_app(settings, build_work(settings, clock), allowances),
                 1 if settings.on_sqlite else 2,
                 is_orphan,
             ).run(),

@@ -114,8 +114,8 @@ class Turn:
             return Answer(200, json.dumps(own, ensure_ascii=False))
         query = {k: v for k, v in asked.query.items() if k == "filter"}
         body, headers = self.engine.discover(asked.base, asked.target, query)
-        if self.reading.dialect is OKTA and name in ("resource_types", "schemas"):
-            body = offers.listed_too(name, body, asked.base)
+        if self.reading.dialect is OKTA:
+            body = offers.told_too(name, body, asked.base)
         return Answer(200, body, headers)
 
     # -- reading ------------------------------------------------------------------

@@ -19,8 +19,9 @@ from gateway.scim.allowance import Allowances
 from gateway.scim.answers import Answer, Asked, House, Turn
 from gateway.scim.bodies import decode
 from gateway.scim.dialects import Dialect, Reading, chosen, detect
-from gateway.scim.engine import Engine, Operation, Target
+from gateway.scim.engine import Engine, Operation, Target, lists_members
 from gateway.scim.errors import Refusal, refusal_of, unexpected
+from gateway.scim.limits import MAX_BODY
 from gateway.scim.seen import Seen
 from gateway.services import connections
 from gateway.services.page_ends import PageEnds
@@ -30,7 +31,7 @@ from gateway.services.uses import Uses
 from gateway.settings import Settings
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
-from gateway.wsgi import REQUEST_ID, respond
+from gateway.wsgi import ORGANISATION, REQUEST_ID, respond
 
 PREFIX = "/scim/v2"
 MEDIA_TYPE = "application/scim+json"
@@ -56,8 +57,14 @@ class UnsupportedMediaType(SCIMException):
 class Application:
     """Serves every connection of the installation."""
 
-    def __init__(self, work: Work, settings: Settings, uses: Uses, log: RequestLog) -> None:
-        allowances = Allowances(settings.scim_rate, settings.scim_burst)
+    def __init__(
+        self,
+        work: Work,
+        settings: Settings,
+        uses: Uses,
+        log: RequestLog,
+        allowances: Allowances,
+    ) -> None:
         house = House(work, Engine(), PageEnds(work))
         self._desk = Desk(house, settings, uses, allowances, log)
 
@@ -132,6 +139,7 @@ class Desk:
         who = auth.authenticate(database, now, connection, header)
         auth.require_network(who, request.remote_addr)
         own = who.connection
+        request.environ[ORGANISATION] = own.organisation_id
         self.uses.note(t.scim_tokens.c.last_used_at, own.organisation_id, who.token_id, now)
         try:
             self.allowances.take(own.id)
@@ -167,7 +175,9 @@ class Desk:
         started = time.perf_counter()
         try:
             if target.operation is Operation.bulk:
-                return bulk.answer(turn, len(raw or b"")), reading.dialect
+                operations = bulk.read(turn)
+                self.allowances.charge(own.id, max(len(operations.entries) - 1, 0))
+                return bulk.answer(turn, operations), reading.dialect
             return turn.answer(), reading.dialect
         finally:
             self._remember(turn, detected, time.perf_counter() - started)
@@ -198,6 +208,8 @@ class Desk:
         if target.operation not in WITH_BODY:
             return None
         limit = int(self.settings.scim_max_body)
+        if not lists_members(target):
+            limit = min(limit, MAX_BODY)
         request.max_content_length = limit
         try:
             raw = request.get_data(cache=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 from scim2_models import CaseExact, ComplexAttribute, Extension, Mutability, Required, Returned
 
+from gateway.scim.limits import MAX_MEMBERS, MAX_VALUES
 from gateway.scim.models import (
     GROUP_SCHEMA,
     USER_SCHEMA,
@@ -45,6 +46,11 @@ class Attribute:
     returned: Returned = Returned.default
     extension: bool = False
     children: Mapping[str, "Attribute"] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def most(self) -> int:
+        """How many values it holds in one request; of members only the change is counted."""
+        return MAX_MEMBERS if self.key == "members" else MAX_VALUES
 
     @property
     def key(self) -> str:

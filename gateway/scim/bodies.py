@@ -20,6 +20,7 @@ from scim2_models import (
 from gateway.scim import dialects
 from gateway.scim.attributes import Attribute, Kind, Schema
 from gateway.scim.dialects import Reading
+from gateway.scim.limits import require_few
 from gateway.scim.models import POLICY
 
 Payload = dict[str, Any]
@@ -88,6 +89,7 @@ def value_of(attribute: Attribute, value: Any, reading: Reading) -> Any:
     if not isinstance(value, list):
         reading.tolerate(dialects.SINGLE_FOR_LIST, f"'{attribute.name}' holds a list.")
         value = [value]
+    require_few(attribute.name, value, attribute.most)
     return [v for each in value if (v := entry_of(attribute, each, reading)) is not None]
 
 

@@ -22,7 +22,7 @@ from gateway.scim.bodies import require_message
 from gateway.scim.changes import Done, perform, understand
 from gateway.scim.engine import BulkPlan, BulkStep, Operation, kind_at
 from gateway.scim.errors import Refusal, refusal_of, unexpected
-from gateway.scim.models import MAX_BULK_BYTES, MAX_OPERATIONS
+from gateway.scim.limits import MAX_OPERATIONS
 from gateway.scim.places import parsed_id
 from gateway.scim.rendering import etag, location
 from gateway.storage.unit_of_work import UnitOfWork
@@ -58,13 +58,19 @@ class Entry:
         return replace(self, **update)
 
 
-def answer(turn: Turn, size: int) -> Answer:
-    """Run the operations of a bulk request and return their outcomes, in the order asked.
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """A bulk request; it stops after so many errors, if the client says so."""
 
-    :raises SCIMException: too large, or not a bulk request.
+    entries: list[Entry]
+    stop: int | None
+
+
+def read(turn: Turn) -> Bulk:
+    """Return the operations of a bulk request.
+
+    :raises SCIMException: too many, or not a bulk request.
     """
-    if size > MAX_BULK_BYTES:
-        raise PayloadTooLargeException(detail=f"maxPayloadSize is {MAX_BULK_BYTES} bytes.")
     message = require_message(BULK_SCHEMA, turn.asked.body, turn.reading)
     listed = message.get("operations")
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
@@ -74,11 +80,15 @@ def answer(turn: Turn, size: int) -> Answer:
     stop = message.get("failonerrors")
     if stop is not None and (not isinstance(stop, int) or isinstance(stop, bool) or stop < 1):
         raise InvalidValueException(detail="'failOnErrors' is a whole number from 1.")
-    entries = [_entry(each) for each in listed]
+    return Bulk([_entry(each) for each in listed], stop)
+
+
+def answer(turn: Turn, asked: Bulk) -> Answer:
+    """Run the operations of a bulk request and return their outcomes, in the order asked."""
 
     def verb(uow: UnitOfWork) -> list[dict[str, Any]]:
         # Planned anew in each attempt: a plan remembers what it has created.
-        planned = engine.plan(entries, stop)
+        planned = engine.plan(asked.entries, asked.stop)
         for step in planned:
             outcome, done = _run(turn, uow, planned, step)
             planned.record(step, outcome, done)  # type: ignore[arg-type]

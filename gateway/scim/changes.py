@@ -13,6 +13,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.scim.attributes import GROUPS, USERS
 from gateway.scim.bodies import Payload, new_state
 from gateway.scim.dialects import Reading
+from gateway.scim.limits import require_walks
 from gateway.scim.memberships import NOBODY, Named, Step, fold, of_body, step_of
 from gateway.scim.operations import Operation, read_operations
 from gateway.scim.records import group_record, payload_of, user_record
@@ -84,10 +85,12 @@ def perform(
 
 def _patch(kind: str, resource_id: UUID | None, operations: list[Operation]) -> Change:
     if kind == "User":
+        require_walks(sum(not each.target.is_plain for each in operations))
         return Change(kind, "PATCH", resource_id, operations=tuple(operations))
     on_members = [each for each in operations if each.target.attribute.name == "members"]
     others = [each for each in operations if each.target.attribute.name != "members"]
     steps = tuple(step_of(each) for each in on_members)
+    require_walks(sum(each.kind == "matching" for each in steps))
     return Change(kind, "PATCH", resource_id, operations=tuple(others), steps=steps)
 
 

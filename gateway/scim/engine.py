@@ -110,6 +110,12 @@ def kind_at(endpoint: str) -> str:
     return kind
 
 
+def lists_members(target: Target) -> bool:
+    """Whether the body of a request may list the members of a group."""
+    written = (Operation.create, Operation.replace, Operation.patch)
+    return target.operation in written and (target.endpoint or "").lower() == "groups"
+
+
 def conditions(if_match: str | None, if_none_match: str | None) -> Conditions | None:
     """Return the conditions of a request (RFC 7644 §3.14), None where it has none."""
     if not if_match and not if_none_match:

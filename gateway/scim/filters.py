@@ -26,12 +26,10 @@ from sqlalchemy import Select, Uuid, and_, bindparam, false, func, not_, or_, se
 
 from gateway.scim.attributes import SCHEMAS, Attribute, Kind, Schema
 from gateway.scim.directory import Directory, addresses, directory
+from gateway.scim.limits import require_terms
 from gateway.scim.places import CONNECTION, ORGANISATION, Entries, Leaf, TableEntries
 from gateway.scim.remembering import remembered
 from gateway.scim.sql import Expression
-
-MAX_BYTES = 8192
-"""Length of a filter; its depth is bounded by the parser at 32 nested expressions."""
 
 LOCATION = "meta.location"
 
@@ -47,18 +45,8 @@ def compile_filter(kind: str, database: str, text: str, among: tuple[str, ...]) 
     :raises ForbiddenException: it asks for a password.
     """
     node = ScimFilter(text).ast
+    require_terms(node)
     return _Rows(directory(kind, database), among).visit(node)
-
-
-def require_bounded(text: str) -> None:
-    """Refuse a filter that nobody can mean.
-
-    :raises InvalidFilterException: empty, or above 8 KiB.
-    """
-    if not text.strip():
-        raise InvalidFilterException(detail="The filter is empty.")
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise InvalidFilterException(detail=f"A filter has at most {MAX_BYTES} bytes.")
 
 
 def is_value_path_comparison(text: str) -> bool:

@@ -26,6 +26,8 @@ from scim2_models import (
 )
 from scim2_models import ComplexAttribute as Complex
 
+from gateway.scim.limits import MAX_BODY, MAX_OPERATIONS
+
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_SCHEMA = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -33,11 +35,8 @@ PAGE_SIZE = 100
 """Resources in a page whose size the client leaves open."""
 
 MAX_PAGE_SIZE = 1000
-MAX_OPERATIONS = 1000
 CURSOR_LIFE = 3600
 """Seconds for which a cursor opens the next page."""
-
-MAX_BULK_BYTES = 1_048_576
 
 
 class Email(scim2_models.Email):
@@ -130,7 +129,7 @@ def _config(documentation: str | None) -> ServiceProviderConfig:
     return ServiceProviderConfig(
         documentation_uri=documentation,
         patch=Patch(supported=True),
-        bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=MAX_BULK_BYTES),
+        bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=MAX_BODY),
         filter=Filter(supported=True, max_results=MAX_PAGE_SIZE),
         change_password=ChangePassword(supported=False),
         sort=Sort(supported=True),

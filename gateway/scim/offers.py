@@ -2,9 +2,9 @@
 
 The attributes are those of draft-ietf-scim-roles-entitlements, beside `displayName`, which Okta's
 schemas `urn:okta:scim:schemas:core:1.0:Role` and `…:Entitlement` want. The two are described
-to whoever asks for them by name; lists of resource types and schemas name them in Okta's dialect
-only, because other clients, conformance suites among them, take every listed type for one that
-they may write.
+to whoever asks for them by name; lists of resource types and schemas name them, and the
+configuration announces them, in Okta's dialect only: other clients, conformance suites among them,
+take every listed type for one that they may write, and refuse what no RFC has.
 """
 
 import json
@@ -34,6 +34,7 @@ SOURCES: Mapping[str, tuple[str, Source]] = {
     "roles": ("Role", offers.roles),
     "entitlements": ("Entitlement", offers.entitlements),
 }
+LISTS = ("resource_types", "schemas")
 ENDPOINTS = {"Role": "/Roles", "Entitlement": "/Entitlements"}
 EQUALS = re.compile(r'\s*(id|value|display|displayName|type)\s+eq\s+("(?:[^"\\]|\\.)*")\s*', re.I)
 
@@ -73,6 +74,32 @@ def read(
     return listing(texts, len(found), startIndex=max(start, 1))
 
 
+def told_too(operation: str, body: str, base: str) -> str:
+    """Return what discovery says with our types at its end, or in the configuration (§3.1)."""
+    if operation == "service_provider_config":
+        return _announced(body)
+    return _listed_too(operation, body, base) if operation in LISTS else body
+
+
+def _announced(body: str) -> str:
+    """A user holds any number of both, with `type` and `primary`: kept as words, never access."""
+    shape = {"supported": True, "primarySupported": True, "typeSupported": True}
+    offered = {
+        "roles": {**shape, "multipleRolesSupported": True},
+        "entitlements": {**shape, "multipleEntitlementsSupported": True},
+    }
+    return json.dumps({**json.loads(body), "RolesAndEntitlements": offered}, ensure_ascii=False)
+
+
+def _listed_too(operation: str, body: str, base: str) -> str:
+    more = _types(base) if operation == "resource_types" else _schemas(base)
+    said = json.loads(body)
+    said["Resources"] = [*said["Resources"], *more]
+    said["totalResults"] = len(said["Resources"])
+    said["itemsPerPage"] = len(said["Resources"])
+    return json.dumps(said, ensure_ascii=False)
+
+
 def described(operation: str, name: str | None, base: str) -> dict[str, Any] | None:
     """Return a resource type or schema of ours by its name, None where it is no other's."""
     known = {
@@ -80,16 +107,6 @@ def described(operation: str, name: str | None, base: str) -> dict[str, Any] | N
         "schema": {each["id"]: each for each in _schemas(base)},
     }
     return known.get(operation, {}).get(name or "")
-
-
-def listed_too(operation: str, body: str, base: str) -> str:
-    """Return a list of resource types or schemas with ours at its end."""
-    more = _types(base) if operation == "resource_types" else _schemas(base)
-    said = json.loads(body)
-    said["Resources"] = [*said["Resources"], *more]
-    said["totalResults"] = len(said["Resources"])
-    said["itemsPerPage"] = len(said["Resources"])
-    return json.dumps(said, ensure_ascii=False)
 
 
 def _shown(offer: Offer, kind: str, base: str) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from gateway.scim import dialects
 from gateway.scim.attributes import Attribute, Kind, Schema
 from gateway.scim.bodies import entry_of, require_message, value_of
 from gateway.scim.dialects import Reading
+from gateway.scim.limits import MAX_PATH, require_few
 
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATORS = ("add", "replace", "remove")
-MAX_PATH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ def _removal(schema: Schema, path: str | None, value: Any, reading: Reading) -> 
         return Operation("remove", target)
     reading.tolerate(dialects.REMOVE_BY_VALUE, "'remove' has no value.")
     entries = value if isinstance(value, list) else [value]
+    require_few(target.attribute.name, entries, target.attribute.most)
     read = (entry_of(target.attribute, each, reading) for each in entries)
     return Operation("remove", target, [each for each in read if each is not None])
 

@@ -19,7 +19,7 @@ from sqlalchemy import Row
 from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser
 from gateway.domain.text import fold
-from gateway.scim.filters import require_bounded
+from gateway.scim.limits import require_filter
 from gateway.scim.queries import (
     LOOKUP_COLUMNS,
     Shape,
@@ -171,7 +171,7 @@ def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shap
         named=query.named,
     )
     if query.filter is not None:
-        require_bounded(query.filter)
+        require_filter(query.filter)
     lookup = _lookup(query)
     if lookup is not None:
         shape = replace(shape, filter=None, lookup=lookup[0])

@@ -10,6 +10,7 @@ from gateway.domain.directory import GroupRecord, UserRecord
 from gateway.domain.text import fold
 from gateway.scim.attributes import GROUPS, USERS, Attribute, Kind, Schema
 from gateway.scim.bodies import Payload
+from gateway.scim.limits import require_document, require_few, require_key
 
 OUTSIDE = frozenset({"schemas", "id", "meta", "groups", "members", "active", "password"})
 """Kept in columns, derived, or not kept at all: never part of a document."""
@@ -27,6 +28,7 @@ def user_record(payload: Mapping[str, Any], *, active: bool | None) -> UserRecor
     user_name = kept.get("userName")
     if not user_name:
         raise InvalidValueException(detail="'userName' is required.")
+    _require_keys(kept, "userName", "externalId")
     shown = _shown_name(kept)
     search = _search(USERS, kept)
     search[SHOWN_NAME] = fold(shown)
@@ -50,6 +52,7 @@ def group_record(payload: Mapping[str, Any]) -> GroupRecord:
     kept = _kept(GROUPS, payload)
     if not kept.get("displayName"):
         raise InvalidValueException(detail="'displayName' is required.")
+    _require_keys(kept, "displayName", "externalId")
     return GroupRecord(
         display_name=kept["displayName"],
         external_id=kept.get("externalId"),
@@ -63,6 +66,14 @@ def payload_of(document: str) -> Payload:
     payload: Payload = json.loads(document)
     del payload["schemas"]
     return payload
+
+
+def _require_keys(kept: Payload, *names: str) -> None:
+    """Refuse texts that no index takes."""
+    for name in names:
+        require_key(name, kept.get(name))
+    for each in _addresses(kept):
+        require_key("emails.value", each["value"])
 
 
 def _kept(schema: Schema, payload: Mapping[str, Any]) -> Payload:
@@ -82,7 +93,9 @@ def _ordered(attributes: Mapping[str, Attribute], value: Mapping[str, Any]) -> P
 def _without_nothing(attribute: Attribute, value: Any) -> Any:
     if isinstance(value, list):
         kept = (_without_nothing(attribute, each) for each in value)
-        return [each for each in kept if each is not None] or None
+        found = [each for each in kept if each is not None]
+        require_few(attribute.name, found)
+        return found or None
     if isinstance(value, dict):
         return _ordered(attribute.children, value) or None
     return None if value == "" else value
@@ -90,7 +103,9 @@ def _without_nothing(attribute: Attribute, value: Any) -> Any:
 
 def _document(schema: Schema, kept: Payload) -> str:
     whole = {"schemas": _schemas(schema, kept), **kept}
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    require_document(text)
+    return text
 
 
 def _schemas(schema: Schema, kept: Payload) -> list[str]:

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.scim.dialects import DEVIATIONS, DIALECTS, Dialect
-from gateway.scim.filters import MAX_BYTES
-from gateway.scim.models import CURSOR_LIFE, MAX_BULK_BYTES, MAX_OPERATIONS, MAX_PAGE_SIZE
+from gateway.scim.limits import (
+    MAX_BODY,
+    MAX_FILTER,
+    MAX_KEY,
+    MAX_MEMBERS,
+    MAX_OPERATIONS,
+    MAX_PATH,
+    MAX_TERMS,
+    MAX_VALUES,
+    MAX_WALKS,
+)
+from gateway.scim.models import CURSOR_LIFE, MAX_PAGE_SIZE
 from tests.architecture.markdown import code, table
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +137,8 @@ SECTIONS = (
         NARROWED,
         "The whole grammar, as SQL. A missing value makes a comparison false and `ne` true; on a"
         " multi-valued attribute `ne` means that no value equals. An attribute that no schema"
-        f" declares is `invalidFilter`. A filter has at most {MAX_BYTES} bytes.",
+        f" declares is `invalidFilter`. A filter has at most {MAX_FILTER} bytes and"
+        f" {MAX_TERMS} comparisons.",
         (
             "rfc-04-filters",
             "test_a_filter_on_users_finds_whom_the_evaluator_finds",
@@ -184,8 +195,7 @@ SECTIONS = (
         "7644 §3.7",
         "Bulk",
         KEPT,
-        "`bulkId` may refer forward. At most"
-        f" {MAX_OPERATIONS} operations in {MAX_BULK_BYTES} bytes.",
+        f"`bulkId` may refer forward. At most {MAX_OPERATIONS} operations in {MAX_BODY} bytes.",
         ("rfc-08-bulk",),
     ),
     Section(
@@ -227,6 +237,33 @@ SECTIONS = (
 )
 
 
+LIMITS = (
+    ("body that lists members of a group", "`GATEWAY_SCIM_MAX_BODY`", "413"),
+    ("any other body, and what a resource keeps", f"{MAX_BODY} bytes", "413"),
+    ("operations of a Bulk request", str(MAX_OPERATIONS), "413"),
+    ("values of a multi-valued attribute", str(MAX_VALUES), "400 `invalidValue`"),
+    ("members that one request lists", str(MAX_MEMBERS), "400 `invalidValue`"),
+    (
+        "`userName`, `externalId`, a group's `displayName`, `emails.value`, each folded",
+        f"{MAX_KEY} bytes",
+        "400 `invalidValue`",
+    ),
+    (
+        "operations of one PATCH on multi-valued attributes, members named by id not counted",
+        str(MAX_WALKS),
+        "400 `invalidValue`",
+    ),
+    ("filter", f"{MAX_FILTER} bytes, {MAX_TERMS} comparisons", "400 `invalidFilter`"),
+    ("path", f"{MAX_PATH} characters", "400 `invalidPath`"),
+    ("nesting of a body", "200 levels", "400 `invalidSyntax`"),
+    (
+        "requests of a connection, each operation of a Bulk request counted",
+        "`GATEWAY_SCIM_RATE` a second, `GATEWAY_SCIM_BURST` at once",
+        "429 with `Retry-After`",
+    ),
+)
+
+
 def scenarios() -> set[str]:
     """Return the name of every scenario of the request sequences."""
     return {
@@ -251,7 +288,9 @@ def conformance_page() -> str:
         "Identity providers depart from the RFCs. Each departure has a name, is counted for its"
         " connection, and is refused where the connection's dialect is `strict`.\n\n"
         + table(("name", "what is sent", "when strict"), deviations)
-        + "\n## Dialects\n\n"
+        + "\n## Limits\n\n"
+        "Far above what providers send; beyond them one client would be served at the cost of"
+        " others.\n\n" + table(("what", "at most", "beyond it"), LIMITS) + "\n## Dialects\n\n"
         "Told by the sender's name or the body's shape, unless the connection names one.\n\n"
         + table(
             ("dialect", "told by", "tolerates", "group PATCH", "answers in"),

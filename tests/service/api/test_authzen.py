@@ -122,6 +122,9 @@ def test_what_is_unknown_and_what_is_foreign_look_the_same(
     )
     nobody = ask(owner, question(uuid4(), "org.read", "organisation", acme.organisation_id))
     assert foreign == nobody == {"decision": False, "context": {"code": "not_visible"}}
+    token = question(uuid4(), "org.read", "organisation", acme.organisation_id)
+    token["subject"]["type"] = "platform_token"
+    assert ask(owner, token) == nobody
     elsewhere = ask(owner, question(mia, "org.read", "organisation", globex.organisation_id))
     assert elsewhere == nobody
 

@@ -1,14 +1,17 @@
 """How much one connection may send, and that nobody else pays for it."""
 
+import contextlib
 import json
+import os
+import signal
 from uuid import UUID
 
 import pytest
 
 from gateway.domain.errors import RateLimited
-from gateway.scim.allowance import Allowances
+from gateway.scim.allowance import SHELVES, Allowances
 from gateway.settings import Settings
-from tests.wire.scim.conftest import IdP, refusal, user
+from tests.wire.scim.conftest import BULK, IdP, refusal, user
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
@@ -64,6 +67,43 @@ def test_a_thousand_floods_leave_the_next_connection_its_own_allowance() -> None
     allowances.take(TWO)
 
 
+def test_processes_draw_from_one_bucket_and_a_killed_one_holds_up_nobody() -> None:
+    allowances = Allowances(rate=0.001, burst=40)
+    children = [_spending_child(allowances) for _ in range(2)]
+    spent = [os.read(child, 100) for child in children]
+    assert sum(map(len, spent)) == 40
+    with pytest.raises(RateLimited):
+        allowances.take(ONE)
+    allowances.take(TWO)
+
+
+def _spending_child(allowances: Allowances) -> int:
+    """Let a process take what it gets, a byte for each, and be killed; return where to read it."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(RateLimited):
+            while True:
+                allowances.take(ONE)
+                os.write(writing, b".")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writing)
+    os.waitpid(pid, 0)
+    return reading
+
+
+def test_of_nine_on_a_shelf_the_one_nearest_to_full_is_forgotten() -> None:
+    """Nobody gains more than a full bucket, and whoever floods is remembered."""
+    allowances = Allowances(rate=0.001, burst=2)
+    shelf = [UUID(int=number * SHELVES + 5) for number in range(1, 10)]
+    for each in shelf[:8]:
+        allowances.take(each)
+    allowances.take(shelf[0])
+    allowances.take(shelf[8])
+    with pytest.raises(RateLimited):
+        allowances.take(shelf[0])
+
+
 def flood(idp: IdP) -> None:
     """Send until the connection's allowance is used up."""
     for _ in range(100):
@@ -89,3 +129,10 @@ def test_a_flood_without_the_token_uses_up_no_allowance(okta: IdP) -> None:
     for _ in range(20):
         assert okta.get("/Users", Authorization="Bearer guessed").status_code == 401
     assert okta.get("/Users").status_code == 200
+
+
+def test_every_operation_of_a_bulk_request_is_counted(okta: IdP) -> None:
+    operation = {"method": "DELETE", "path": "/Users/nobody"}
+    answer = okta.send("POST", "/Bulk", {"schemas": [BULK], "Operations": [operation] * 4})
+    assert answer.status_code == 200
+    assert refusal(okta.get("/Users")) == (429, None)

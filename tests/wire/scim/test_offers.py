@@ -86,3 +86,12 @@ def test_okta_finds_both_types_and_their_schemas(okta: IdP) -> None:
 def test_a_token_for_users_alone_may_read_what_there_is(okta: IdP, work: Work) -> None:
     token = issue_token(work, okta.house, scopes=("users",))
     assert okta.get("/Roles", Authorization=f"Bearer {token}").status_code == 200
+
+
+def test_the_configuration_announces_both_to_okta(okta: IdP) -> None:
+    assert "RolesAndEntitlements" not in resource(okta.get("/ServiceProviderConfig"))
+    told = resource(okta.get("/ServiceProviderConfig", User_Agent=OKTA))
+    said = told["RolesAndEntitlements"]
+    assert said["roles"]["supported"] is said["entitlements"]["supported"] is True
+    assert said["roles"]["multipleRolesSupported"] is True
+    assert said["entitlements"]["multipleEntitlementsSupported"] is True

@@ -161,11 +161,12 @@ def test_a_body_is_json_and_may_say_so_in_either_way(
         assert refusal(answer) == (415, None)
 
 
-def test_a_body_above_the_limit_is_413(okta: IdP) -> None:
-    body = user("ada", displayName="x" * 10_000_001)
-    assert refusal(okta.send("POST", "/Users", body)) == (413, None)
-    accepted = okta.send("POST", "/Users", user("ada", displayName="x" * 1_500_000))
-    assert accepted.status_code == 201
+def test_a_body_above_the_limit_is_413_and_a_groups_limit_is_higher(okta: IdP) -> None:
+    long = {"schemas": [GROUP], "displayName": "Long", "members": [{"value": "x" * 1_500_000}]}
+    assert okta.send("POST", "/Groups", long).status_code == 201
+    longer = {**long, "members": [{"value": "x" * 10_000_001}]}
+    assert refusal(okta.send("POST", "/Groups", longer)) == (413, None)
+    assert refusal(okta.send("POST", "/Users", user("ada", title="x" * 1_050_000))) == (413, None)
 
 
 @pytest.mark.parametrize(

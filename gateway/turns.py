@@ -1,0 +1,160 @@
+"""Whose request is next: organisations take turns, however much one of them sends.
+
+Requests wait in lanes, one for each organisation. A free thread serves the lane that has the
+fewest requests at work, and of those the one that has used the least time. The last free thread
+is kept for lanes whose requests are quick, so that whoever asks for much waits for others who do,
+and nobody else.
+
+**Invariant:** nothing is decided here but the order. A lane is a guess from what a credential
+opened last; who asks, and what they may, is found out anew by every request.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from gateway.wsgi import ORGANISATION, Environ
+
+QUICK = 0.1
+"""Seconds that a lane's requests take on average, below which the last free thread serves it."""
+
+WEIGHT = 0.2
+"""What the newest request counts for in that average."""
+
+LARGE = 1_048_576
+"""Bytes of a body of which a process reads one at a time: decoded, it takes many times the room."""
+
+MOST_KEPT = 10_000
+STRANGERS = "strangers"
+"""The lane of all credentials that have opened nothing yet: guessing wins nobody a lane."""
+
+
+@dataclass
+class Owners:
+    """Which organisation a credential has opened; only its digest is kept."""
+
+    _known: OrderedDict[bytes, UUID] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, environ: Environ) -> None:
+        """Remember whose request this was, if the application has found out."""
+        organisation, credential = environ.get(ORGANISATION), environ.get("HTTP_AUTHORIZATION")
+        if organisation is None or not credential:
+            return
+        with self._lock:
+            self._known[_digest(credential)] = organisation
+            if len(self._known) > MOST_KEPT:
+                self._known.popitem(last=False)
+
+    def lane_of(self, channel: Any) -> object:
+        """Return what tells the lane of a channel's next request from others."""
+        credential = channel.requests[0].headers.get("AUTHORIZATION") if channel.requests else None
+        if not credential:
+            return channel.addr[0]
+        return self._known.get(_digest(credential), STRANGERS)
+
+
+@dataclass(eq=False)
+class Lane:
+    """The requests of one organisation; `used` is its time at work, `pace` what one takes."""
+
+    waiting: deque[Any] = field(default_factory=deque)
+    working: int = 0
+    used: float = 0.0
+    pace: float = 0.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A request at work; the server serves or cancels it."""
+
+    task: Any
+    lane: Lane
+    large: bool
+    done: Callable[["Turn", float], None]
+
+    def service(self) -> None:
+        """Answer it, and count the time that it took."""
+        started = monotonic()
+        try:
+            self.task.service()
+        finally:
+            self.done(self, monotonic() - started)
+
+    def cancel(self) -> None:
+        """Drop it."""
+        self.task.cancel()
+
+
+@dataclass
+class Turns:
+    """The queue of a server with so many threads; the server holds `lock` around each call.
+
+    It is as long as there are requests that may be served now.
+    """
+
+    threads: int
+    lock: threading.Lock
+    lane_of: Callable[[Any], object]
+    _lanes: dict[object, Lane] = field(default_factory=dict)
+    _waiting: set[Lane] = field(default_factory=set)
+    _working: int = 0
+    _large: int = 0
+    _latest: float = 0.0
+
+    def append(self, task: Any) -> None:
+        """Let a request wait; a lane that comes back has gained nothing by its absence."""
+        key = self.lane_of(task)
+        if key not in self._lanes and len(self._lanes) >= MOST_KEPT:
+            self._lanes = {k: x for k, x in self._lanes.items() if x.waiting or x.working}
+        lane = self._lanes.setdefault(key, Lane())
+        if not lane.waiting and not lane.working:
+            lane.used = max(lane.used, self._latest)
+        lane.waiting.append(task)
+        self._waiting.add(lane)
+
+    def popleft(self) -> Turn:
+        """Return the next request; its lane has it at work until it is done."""
+        lane = min(self._ready(), key=lambda each: (each.working, each.used))
+        task = lane.waiting.popleft()
+        if not lane.waiting:
+            self._waiting.discard(lane)
+        turn = Turn(task, lane, _is_large(task), self._done)
+        self._latest = max(self._latest, lane.used)
+        self._working += 1
+        lane.working += 1
+        self._large += turn.large
+        return turn
+
+    def __len__(self) -> int:
+        return len(self._ready())
+
+    def _ready(self) -> list[Lane]:
+        last = self._working >= self.threads - 1 > 0
+        return [each for each in self._waiting if self._may(each, last=last)]
+
+    def _may(self, lane: Lane, *, last: bool) -> bool:
+        if _is_large(lane.waiting[0]):
+            return not last and not self._large
+        return not last or lane.pace < QUICK
+
+    def _done(self, turn: Turn, seconds: float) -> None:
+        with self.lock:
+            self._working -= 1
+            self._large -= turn.large
+            turn.lane.working -= 1
+            turn.lane.used += seconds
+            turn.lane.pace += (seconds - turn.lane.pace) * WEIGHT
+
+
+def _is_large(task: Any) -> bool:
+    return bool(task.requests) and task.requests[0].body_bytes_received > LARGE
+
+
+def _digest(credential: str) -> bytes:
+    return hashlib.sha256(credential.encode(errors="surrogatepass")).digest()
