@@ -1,8 +1,8 @@
 """Whose request is next: organisations take turns, however much one of them sends.
 
 Requests wait in lanes, one for each organisation. A free thread serves the lane that has the
-fewest requests at work, and of those the one that has used the least time. The last free thread
-is kept for lanes whose requests are quick, so that whoever asks for much waits for others who do,
+fewest requests at work, and of those the one that has used the least time. Half of the threads
+are kept for lanes whose requests are quick, so that whoever asks for much waits for others who do,
 and nobody else.
 
 **Invariant:** nothing is decided here but the order. A lane is a guess from what a credential
@@ -10,6 +10,7 @@ opened last; who asks, and what they may, is found out anew by every request.
 """
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -21,7 +22,10 @@ from uuid import UUID
 from gateway.wsgi import ORGANISATION, Environ
 
 QUICK = 0.1
-"""Seconds that a lane's requests take on average, below which the last free thread serves it."""
+"""Seconds that a lane's requests take on average, below which any thread serves it."""
+
+QUICKER = 4
+"""So many times quicker than those at work is quick too: where all is slow, nobody is to blame."""
 
 WEIGHT = 0.2
 """What the newest request counts for in that average."""
@@ -102,7 +106,8 @@ class Turns:
     lock: threading.Lock
     lane_of: Callable[[Any], object]
     _lanes: dict[object, Lane] = field(default_factory=dict)
-    _waiting: set[Lane] = field(default_factory=set)
+    _waiting: dict[Lane, None] = field(default_factory=dict)
+    _at_work: set[Lane] = field(default_factory=set)
     _working: int = 0
     _large: int = 0
     _latest: float = 0.0
@@ -116,18 +121,19 @@ class Turns:
         if not lane.waiting and not lane.working:
             lane.used = max(lane.used, self._latest)
         lane.waiting.append(task)
-        self._waiting.add(lane)
+        self._waiting[lane] = None
 
     def popleft(self) -> Turn:
         """Return the next request; its lane has it at work until it is done."""
         lane = min(self._ready(), key=lambda each: (each.working, each.used))
         task = lane.waiting.popleft()
         if not lane.waiting:
-            self._waiting.discard(lane)
+            del self._waiting[lane]
         turn = Turn(task, lane, _is_large(task), self._done)
         self._latest = max(self._latest, lane.used)
         self._working += 1
         lane.working += 1
+        self._at_work.add(lane)
         self._large += turn.large
         return turn
 
@@ -135,19 +141,26 @@ class Turns:
         return len(self._ready())
 
     def _ready(self) -> list[Lane]:
-        last = self._working >= self.threads - 1 > 0
-        return [each for each in self._waiting if self._may(each, last=last)]
+        kept = self._working >= self.threads - self.threads // 2
+        pace = max(QUICK, self._pace() / QUICKER) if kept else math.inf
+        return [each for each in self._waiting if self._may(each, pace)]
 
-    def _may(self, lane: Lane, *, last: bool) -> bool:
+    def _may(self, lane: Lane, pace: float) -> bool:
         if _is_large(lane.waiting[0]):
-            return not last and not self._large
-        return not last or lane.pace < QUICK
+            return pace == math.inf and not self._large
+        return lane.pace < pace
+
+    def _pace(self) -> float:
+        """What requests take in the lanes that have some at work."""
+        return sum(each.pace * each.working for each in self._at_work) / self._working
 
     def _done(self, turn: Turn, seconds: float) -> None:
         with self.lock:
             self._working -= 1
             self._large -= turn.large
             turn.lane.working -= 1
+            if not turn.lane.working:
+                self._at_work.discard(turn.lane)
             turn.lane.used += seconds
             turn.lane.pace += (seconds - turn.lane.pace) * WEIGHT
 

@@ -1,7 +1,12 @@
-"""Bulk requests (RFC 7644 §3.7): one unit of work, one savepoint for each operation."""
+"""Bulk requests (RFC 7644 §3.7): a savepoint for each operation, a unit of work for a few.
+
+Between units others take the organisation's lock, and on SQLite the database's: no Bulk request
+holds them up for longer than some operations take.
+"""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +42,9 @@ METHODS = {
 }
 _METHOD = {each.value: each for each in BulkOperation.Method}
 STATUS = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
+TOGETHER = 20
+"""Operations that one unit of work commits."""
+
 _log = logger("scim")
 
 
@@ -84,19 +92,55 @@ def read(turn: Turn) -> Bulk:
 
 
 def answer(turn: Turn, asked: Bulk) -> Answer:
-    """Run the operations of a bulk request and return their outcomes, in the order asked."""
+    """Run the operations of a bulk request and return their outcomes, in the order asked.
 
-    def verb(uow: UnitOfWork) -> list[dict[str, Any]]:
-        # Planned anew in each attempt: a plan remembers what it has created.
-        planned = engine.plan(asked.entries, asked.stop)
-        for step in planned:
-            outcome, done = _run(turn, uow, planned, step)
-            planned.record(step, outcome, done)  # type: ignore[arg-type]
-        turn.changed = uow.recorded()
-        return [_spelled(each) for each in planned.outcomes()]
+    What could not be tried because the database stayed busy is said to be so, one by one.
 
-    outcomes = turn.work.run(turn.connection.organisation_id, turn.actor, verb, turn.asked.context)
-    return Answer(200, json.dumps({"schemas": [RESPONSE_SCHEMA], "Operations": outcomes}))
+    :raises GatewayError: nothing could be tried.
+    """
+    planned = engine.plan(asked.entries, asked.stop)
+    changed: Counter[str] = Counter()
+    for steps in _batches(planned.steps):
+        try:
+            planned, recorded = _committed(turn, planned, steps)
+        except GatewayError as refused:
+            if not planned.results:
+                raise
+            _refuse_rest(planned, refused)
+            break
+        changed.update(recorded)
+    turn.changed = changed
+    said = [_spelled(each) for each in planned.outcomes()]
+    return Answer(200, json.dumps({"schemas": [RESPONSE_SCHEMA], "Operations": said}))
+
+
+def _batches(steps: Sequence[BulkStep]) -> Iterator[Sequence[BulkStep]]:
+    return (steps[start : start + TOGETHER] for start in range(0, len(steps), TOGETHER))
+
+
+def _committed(
+    turn: Turn, planned: BulkPlan, steps: Sequence[BulkStep]
+) -> tuple[BulkPlan, Mapping[str, int]]:
+    """Run some operations in a unit; return the plan with their outcomes, and what changed."""
+
+    def verb(uow: UnitOfWork) -> tuple[BulkPlan, Mapping[str, int]]:
+        # Each attempt begins where the last unit ended: a plan remembers what it has created.
+        attempt = engine.resumed(planned)
+        for step in steps:
+            if not attempt.stopped:
+                outcome, done = _run(turn, uow, attempt, step)
+                attempt.record(step, outcome, done)  # type: ignore[arg-type]
+        return attempt, uow.recorded()
+
+    return turn.work.run(turn.connection.organisation_id, turn.actor, verb, turn.asked.context)
+
+
+def _refuse_rest(planned: BulkPlan, refused: GatewayError) -> None:
+    for step in planned.steps:
+        if step.index not in planned.results:
+            entry: Any = planned.operation(step)
+            outcome = {"method": entry.method, "bulk_id": entry.bulk_id}
+            planned.record(step, _failed(outcome, refusal_of(refused)), None)
 
 
 def _entry(raw: Mapping[str, Any]) -> Entry:

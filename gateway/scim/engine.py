@@ -6,6 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from scim2_models import NotFoundException, ScimProvider
@@ -126,6 +127,13 @@ def conditions(if_match: str | None, if_none_match: str | None) -> Conditions | 
 def plan(operations: list[Any], fail_on_errors: int | None) -> BulkPlan:
     """Return the order in which operations run, and the bulkIds between them (§3.7.2)."""
     return BulkPlan(operations, fail_on_errors)
+
+
+def resumed(plan: BulkPlan) -> BulkPlan:
+    """Return a plan that goes on where another is, which it leaves as it is."""
+    copied = copy(plan)
+    copied.results, copied.created = dict(plan.results), dict(plan.created)
+    return copied
 
 
 def seal(secret: str, query: Mapping[str, Any], count: int, position: Any) -> str | None:

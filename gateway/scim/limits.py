@@ -4,7 +4,7 @@ Each bound lies far above what providers send and is refused in SCIM's form. The
 with the conformance page.
 """
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 
 from scim2_models import InvalidFilterException, InvalidValueException, PayloadTooLargeException
 from scim2_models.path import FilterNode, LogicalExpr, Not, ValuePath
@@ -27,10 +27,13 @@ MAX_KEY = 2048
 """Bytes of a text by which resources are found, folded: what an index takes on both databases."""
 
 MAX_FILTER = 8192
-"""Bytes of a filter; its depth is bounded by the parser at 32 nested expressions."""
+"""Bytes of a filter."""
 
 MAX_TERMS = 100
 """Comparisons of a filter, those in brackets too; SQLite compiles no more than a few hundred."""
+
+MAX_DEPTH = 16
+"""Expressions of a filter inside each other; SQLite's parser gives up at some thirty."""
 
 MAX_PATH = 1024
 """Characters of a path."""
@@ -90,17 +93,28 @@ def require_filter(text: str) -> None:
 
 
 def require_terms(node: FilterNode) -> None:
-    """Refuse a filter that compares too often.
+    """Refuse a filter that compares too often, or nests too deep.
 
-    :raises InvalidFilterException: above 100 comparisons.
+    :raises InvalidFilterException: above 100 comparisons, or 16 levels.
     """
-    if _terms(node) > MAX_TERMS:
+    terms, depth = _measured(node)
+    if terms > MAX_TERMS:
         raise InvalidFilterException(detail=f"A filter has at most {MAX_TERMS} comparisons.")
+    if depth > MAX_DEPTH:
+        raise InvalidFilterException(detail=f"A filter nests at most {MAX_DEPTH} expressions.")
 
 
-def _terms(node: FilterNode) -> int:
+def _measured(node: FilterNode) -> tuple[int, int]:
+    """Return how often a filter compares, and how deep it nests."""
+    parts = list(map(_measured, _parts(node)))
+    if not parts:
+        return 1, 1
+    return sum(terms for terms, _ in parts), 1 + max(depth for _, depth in parts)
+
+
+def _parts(node: FilterNode) -> Sequence[FilterNode]:
     if isinstance(node, LogicalExpr):
-        return sum(map(_terms, node.terms))
+        return node.terms
     if isinstance(node, Not):
-        return _terms(node.expr)
-    return _terms(node.val_filter) if isinstance(node, ValuePath) else 1
+        return (node.expr,)
+    return (node.val_filter,) if isinstance(node, ValuePath) else ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.scim.dialects import DEVIATIONS, DIALECTS, Dialect
 from gateway.scim.limits import (
     MAX_BODY,
+    MAX_DEPTH,
     MAX_FILTER,
     MAX_KEY,
     MAX_MEMBERS,
@@ -253,7 +254,11 @@ LIMITS = (
         str(MAX_WALKS),
         "400 `invalidValue`",
     ),
-    ("filter", f"{MAX_FILTER} bytes, {MAX_TERMS} comparisons", "400 `invalidFilter`"),
+    (
+        "filter",
+        f"{MAX_FILTER} bytes, {MAX_TERMS} comparisons, {MAX_DEPTH} inside each other",
+        "400 `invalidFilter`",
+    ),
     ("path", f"{MAX_PATH} characters", "400 `invalidPath`"),
     ("nesting of a body", "200 levels", "400 `invalidSyntax`"),
     (

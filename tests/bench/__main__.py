@@ -23,7 +23,7 @@ from rich.progress import (
 
 from idp_fixtures.entra import FirstSync
 from tests import parts
-from tests.bench import crowds, lanes, report, scenes, sign_in
+from tests.bench import crowds, fairness, lanes, report, scenes, sign_in
 from tests.bench.catalogue import OPERATIONS, named
 from tests.bench.measuring import Multiple, Pace, multiple
 from tests.bench.operations import Operation
@@ -41,7 +41,7 @@ KINDS = ("sqlite", "postgresql")
 @click.option("--reads", default=120, show_default=True, help="Requests of one run, reads.")
 @click.option("--writes", default=60, show_default=True, help="Requests of one run, writes.")
 @click.option(
-    "--sync/--no-sync", default=True, help="Play a first sync, large groups and sign-ins too."
+    "--sync/--no-sync", default=True, help="Play a first sync, groups, sign-ins and crowds too."
 )
 @click.option("--sync-users", default=1_000, show_default=True, help="Users of the first sync.")
 @click.option("--sync-groups", default=50, show_default=True, help="Its groups, of 20 members.")
@@ -128,6 +128,9 @@ def _measure_size(
             if sync is not None and not results.sign_ins:
                 # Once: it does not depend on the directory's size.
                 results.sign_ins[size] = sign_in.sign_ins(stage, theatre.folder)
+            if sync == FirstSync() and not results.shares:
+                # Beside a sync of full size only: it takes half a minute.
+                results.shares[size] = fairness.fairness(stage, theatre.folder)
 
 
 def _measured(stage: Stage, operation: Operation) -> Multiple:

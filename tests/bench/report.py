@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from idp_fixtures.entra import FirstSync
 from tests.bench.catalogue import OPERATIONS
 from tests.bench.crowds import BESIDE, TO_WAIT, Consequences, Crowd
+from tests.bench.fairness import PROMISED, Fairness
 from tests.bench.lanes import CROWDED, LANES
 from tests.bench.measuring import Cost, Multiple
 from tests.bench.operations import FURTHER_MEMBER, MANY, ONE, PAGE, Budget, Yardstick
@@ -43,6 +44,7 @@ class Results:
     consequences: dict[int, Consequences] = field(default_factory=dict)
     crowds: dict[int, Crowd] = field(default_factory=dict)
     sign_ins: dict[int, Mapping[str, SignIns]] = field(default_factory=dict)
+    shares: dict[int, Fairness] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, Budget | None, dict[int, tuple[float, float, float]]]]:
         """Yield each operation with (CPU multiple, wall multiple, CPU milliseconds) by size."""
@@ -159,6 +161,21 @@ def _scenes(results: Results) -> Iterator[str]:
                 f"{(found.cpu - found.verification) * 1000:.1f} ms; sign-ins per second by number "
                 f"of server processes: {rates}."
             )
+    for size, shares in results.shares.items():
+        yield from _shared(size, shares)
+
+
+def _shared(size: int, found: Fairness) -> Iterator[str]:
+    yield (
+        f"One organisation of {size} users beside others who ask for all they may (promised "
+        f"{PROMISED} requests a second; the others had {found.load:.1f} large ones a second "
+        "answered):"
+    )
+    for name, share in (("alone", found.alone), ("beside them", found.loaded)):
+        yield (
+            f"{name} {share.rate:.0f} requests a second, half within {share.median * 1000:.1f} ms, "
+            f"95 % within {share.late * 1000:.1f} ms, the longest {share.longest * 1000:.0f} ms."
+        )
 
 
 def _sync_budget(kind: str, sync: Sync) -> str:

@@ -1,7 +1,6 @@
 """One request, one transaction: the only place that commits."""
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,6 +25,7 @@ from gateway.storage.engine import Engines
 from gateway.storage.memories import Memories
 from gateway.storage.prepared import Record as Record
 from gateway.storage.prepared import fetch
+from gateway.storage.turnstile import Turnstile
 from gateway.storage.unit_of_work.unit import CLOSED, COUNTED, TICK, LockedUnit, UnitOfWork
 from gateway.storage.vault import Vault
 
@@ -41,7 +41,7 @@ class Work:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     vault: Vault = CLOSED
-    _writer: threading.Lock = field(default_factory=threading.Lock)
+    _writer: Turnstile = field(default_factory=Turnstile)
     _memories: Memories = field(default_factory=Memories)
 
     def run(
