@@ -23,8 +23,9 @@ MAX_VALUES = 1000
 MAX_MEMBERS = 250_000
 """Members that one request lists; more do not fit into a body with their ids."""
 
-MAX_KEY = 2048
-"""Bytes of a text by which resources are found, folded: what an index takes on both databases."""
+MAX_KEY = 1024
+"""Bytes of a text by which people and groups are found, folded: an index on PostgreSQL takes two
+of them."""
 
 MAX_FILTER = 8192
 """Bytes of a filter."""
@@ -55,7 +56,7 @@ def require_few(name: str, values: Sized, most: int = MAX_VALUES) -> None:
 def require_key(name: str, text: str | None) -> None:
     """Refuse a text by which a resource is found where no index takes it.
 
-    :raises InvalidValueException: above 2048 bytes, folded.
+    :raises InvalidValueException: above 1024 bytes, folded.
     """
     if text is not None and len(fold(text).encode()) > MAX_KEY:
         raise InvalidValueException(detail=f"'{name}' has at most {MAX_KEY} bytes.")

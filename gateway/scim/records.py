@@ -30,6 +30,7 @@ def user_record(payload: Mapping[str, Any], *, active: bool | None) -> UserRecor
         raise InvalidValueException(detail="'userName' is required.")
     _require_keys(kept, "userName", "externalId")
     shown = _shown_name(kept)
+    require_key("displayName", shown)
     search = _search(USERS, kept)
     search[SHOWN_NAME] = fold(shown)
     return UserRecord(

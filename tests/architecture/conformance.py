@@ -245,7 +245,7 @@ LIMITS = (
     ("values of a multi-valued attribute", str(MAX_VALUES), "400 `invalidValue`"),
     ("members that one request lists", str(MAX_MEMBERS), "400 `invalidValue`"),
     (
-        "`userName`, `externalId`, a group's `displayName`, `emails.value`, each folded",
+        "`userName`, `externalId`, `displayName` or name, `emails.value`, each folded",
         f"{MAX_KEY} bytes",
         "400 `invalidValue`",
     ),

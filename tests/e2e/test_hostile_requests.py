@@ -66,7 +66,7 @@ def _hostile(users: list[str]) -> Iterator[Hostile]:
     one = f"/Users/{users[0]}"
     yield "POST", "/Users", _user(emails=[{"value": f"u{n}@x.test"} for n in range(150_000)]), {413}
     yield "POST", "/Users", _user(emails=["a"] * 200_000), {400}
-    yield "POST", "/Users", _user(displayName="x" * TEN), {413}
+    yield "POST", "/Users", _user(title="x" * TEN), {413}
     yield "PUT", one, _user(userName="n" * 1_000_000), {400}
     yield "POST", "/Users", b"[" * TEN, refused
     yield "POST", "/Groups", b'{"a":' * (TEN // 5), {400}

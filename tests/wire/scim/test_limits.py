@@ -27,12 +27,14 @@ def test_an_attribute_has_only_so_many_values_however_they_come(okta: IdP) -> No
     [
         ("/Users", user("ñ" * (MAX_KEY // 2 + 1))),
         ("/Users", user("ada", externalId="x" * (MAX_KEY + 1))),
+        ("/Users", user("ada", displayName="x" * (MAX_KEY + 1))),
+        ("/Users", user("ada", name={"familyName": "x" * (MAX_KEY + 1)})),
         ("/Users", user("ada", emails=[{"value": "x" * (MAX_KEY + 1)}])),
         ("/Groups", {"schemas": [GROUP], "displayName": "x" * (MAX_KEY + 1)}),
         # Folding makes three letters of this one.
-        ("/Groups", {"schemas": [GROUP], "displayName": "\N{LATIN SMALL LIGATURE FFI}" * 700}),
+        ("/Groups", {"schemas": [GROUP], "displayName": "\N{LATIN SMALL LIGATURE FFI}" * 350}),
     ],
-    ids=["user name", "external id", "address", "group's name", "folded"],
+    ids=["user name", "external id", "shown", "family", "address", "group's name", "folded"],
 )
 def test_what_resources_are_found_by_fits_into_an_index(
     okta: IdP, path: str, body: dict[str, Any]
@@ -42,7 +44,7 @@ def test_what_resources_are_found_by_fits_into_an_index(
 
 def test_the_longest_key_is_kept_and_found(okta: IdP) -> None:
     name = "".join(chr(0x4E00 + number) for number in range(MAX_KEY // 3))
-    okta.create_user(name, externalId=name, emails=[{"value": name}])
+    okta.create_user(name, externalId=name, displayName=name, emails=[{"value": name}])
     wanted = quote(f'userName eq "{name}"')
     found = okta.get(f"/Users?filter={wanted}")
     assert resource(found)["totalResults"] == 1
