@@ -11,6 +11,7 @@ from gateway.services import directory
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from idp_fixtures.openid_provider.accounts import Account, entra, google, guid, okta, overage
+from idp_fixtures.openid_provider.hostile.scenes import Attack, saying
 from idp_fixtures.openid_provider.keys import spare
 from tests.factories import user_record
 from tests.wire.oidc.conftest import Stage, newcomer
@@ -152,6 +153,23 @@ def test_a_person_that_scim_deactivated_is_refused_and_leaves_no_row(stage: Stag
     before = stage.counted()
     assert stage.refusal() == "deprovisioned_by_idp"
     assert stage.counted() == before
+
+
+def test_whoever_must_prove_it_again_is_asked_by_the_provider_afresh(stage: Stage) -> None:
+    """A proof of five minutes ago is none for what is sensitive, nor is the provider's memory."""
+    browser = stage.sign_in()
+    stage.clock.advance(6 * M)
+    assert not stage.entrance(browser).is_fresh(stage.clock())
+    place = stage.begin(browser, again="1")
+    assert {"prompt": "login", "max_age": "0"}.items() <= asked(place).items()
+    remembers = saying(lambda scene: {"auth_time": scene.now - 360})
+    stage.server.site.attack = Attack(name="remembers", says="", at={"id_token": remembers})
+    assert refusal(stage.come_back(browser, place)) == "authentication_too_old"
+    stage.server.site.attack = None
+    before = browser.session
+    assert stage.come_back(browser, stage.begin(browser, again="1")).status_code == 303
+    assert stage.entrance(browser).is_fresh(stage.clock())
+    assert browser.session != before
 
 
 def test_keys_roll_over_while_people_sign_in(stage: Stage) -> None:

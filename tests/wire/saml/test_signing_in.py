@@ -301,6 +301,22 @@ def _fields(page: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found}
 
 
+def test_whoever_must_prove_it_again_is_asked_by_the_provider_afresh(stage: Stage) -> None:
+    """A proof of five minutes ago is none for what is sensitive, nor is the provider's memory."""
+    browser = stage.sign_in()
+    stage.clock.advance(6 * M)
+    assert not stage.entrance(browser).is_fresh(stage.clock())
+    asked = stage.begin(browser, again="1")
+    assert asked.force
+    remembered = stage.come_back(browser, asked, authenticated=-6 * M)
+    assert refusal(remembered) == "authentication_too_old"
+    before = browser.session
+    asked = stage.begin(browser, again="1")
+    assert stage.come_back(browser, asked, authenticated=timedelta(0)).status_code == 303
+    assert stage.entrance(browser).is_fresh(stage.clock())
+    assert browser.session != before
+
+
 def test_an_unknown_address_is_none(stage: Stage) -> None:
     for slug in ("nobody", "x" * 200, stage.addresses.acs_url.split("/")[-2][:-1]):
         for path in ("login", "metadata", "logout"):
