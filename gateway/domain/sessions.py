@@ -5,7 +5,7 @@ a person's own password or passkey opens every organisation that does not ask fo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -148,3 +148,4 @@ class SSOProof:
     name_id: str | None
     name_id_format: str | None
     session_index: str | None
+    id_token: str | None = field(default=None, repr=False)

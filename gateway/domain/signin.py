@@ -72,10 +72,10 @@ class AssertedIdentity:
     """Who an identity provider says has signed in, after every check of the protocol.
 
     `subject` is what the connection's settings name as the key of a person: the NameID, `sub`, or
-    one attribute. `name_id` and `session_index` are what a logout will name. `attributes` are all
-    that came, each with its values. An e-mail is never a key. `email_verified` is false wherever
-    the provider did not say so in so many words. `signed_by` is `fingerprint` of the certificate
-    that the signature fits.
+    one attribute. `name_id` and `session_index` are what a logout will name; `id_token` is what it
+    may show. `attributes` are all that came, each with its values. An e-mail is never a key.
+    `email_verified` is false wherever the provider did not say so in so many words. `signed_by` is
+    `fingerprint` of the certificate that the signature fits.
     """
 
     connection_id: UUID
@@ -84,6 +84,7 @@ class AssertedIdentity:
     subject_format: str | None = None
     name_id: str | None = None
     session_index: str | None = None
+    id_token: str | None = field(default=None, repr=False)
     email: str | None = None
     email_verified: bool = False
     display_name: str | None = None

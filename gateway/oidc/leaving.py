@@ -11,6 +11,7 @@ from flask import Response
 from gateway.browser import csrf, pages
 from gateway.domain.errors import SignInFailed
 from gateway.domain.judging import Unacceptable, step
+from gateway.domain.sessions import SSOProof
 from gateway.oidc import claims as said_by
 from gateway.oidc import tokens
 from gateway.oidc.keys import Keys
@@ -135,11 +136,11 @@ class Leaving:
         if not csrf.is_ours(visit.request, visit.settings.origin):
             raise SignInFailed("attempt_elsewhere")
         proof = visit.end_session()
-        response = pages.redirect(self._way() if proof is not None else SIGNED_OUT)
+        response = pages.redirect(self._way(proof) if proof is not None else SIGNED_OUT)
         visit.cookies.drop(response, visit.cookies.session)
         return response
 
-    def _way(self) -> str:
+    def _way(self, proof: SSOProof) -> str:
         """Return the provider's logout page; where it leads back to is registered there."""
         connection, origin = self.visit.connection, self.visit.settings.origin
         address = connection.end_session_endpoint
@@ -149,6 +150,8 @@ class Leaving:
             "client_id": connection.client_id,
             "post_logout_redirect_uri": f"{origin}{SIGNED_OUT}",
         }
+        if proof.id_token is not None:
+            asked["id_token_hint"] = proof.id_token
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
 
 

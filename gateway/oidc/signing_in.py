@@ -1,6 +1,6 @@
 """What the callback does with what the browser brings from the provider (Core §3.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -132,7 +132,7 @@ class SigningIn:
             known = self._with_userinfo(token, answered)
             said.detail = "from the claims"
         with step(trace, "claims"):
-            identity = self._identity(known, proved_at)
+            identity = replace(self._identity(known, proved_at), id_token=token.text)
         return identity, Replay(f"id_token {_mark(token)}", ends)
 
     def _authenticated(self, claims: Claims, attempt: Attempt) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, select, update
 
-from gateway.services import outbox, webhooks
+from gateway.services import logout_hints, outbox, webhooks
 from gateway.services.credentials import SEALED_AS
 from gateway.services.sso_connections import CLIENT_SECRET, PRIVATE_KEY
 from gateway.storage import tables as t
@@ -34,6 +34,11 @@ SEALED = (
         for column in (t.webhooks.c.secret, t.webhooks.c.old_secret)
     ),
     Sealed(t.totp_secrets.c.secret, (t.totp_secrets.c.person_id,), SEALED_AS),
+    Sealed(
+        t.session_proofs.c.id_token,
+        (t.session_proofs.c.organisation_id, t.session_proofs.c.identity_id),
+        logout_hints.SEALED_AS,
+    ),
     Sealed(t.outbox.c.sealed, (t.outbox.c.organisation_id, t.outbox.c.id), outbox.SEALED_AS),
     Sealed(t.letters.c.sealed, (t.letters.c.id,), outbox.SEALED_AS),
 )

@@ -21,7 +21,7 @@ from gateway.domain.sessions import (
     opens_by_own_proof,
 )
 from gateway.services import break_glass as break_glass_owners
-from gateway.services import houses
+from gateway.services import houses, logout_hints
 from gateway.services.houses import House
 from gateway.services.secrets import digest_secret, new_secret
 from gateway.storage import tables as t
@@ -57,6 +57,7 @@ class ByProvider:
     session_index: str | None
     proved_at: datetime
     ends_at: datetime | None
+    id_token: str | None = field(default=None, repr=False)
 
 
 def open_by_own(
@@ -152,6 +153,7 @@ def open_by_provider(uow: UnitOfWork, proof: ByProvider, replaces: UUID | None =
         identity_id=proof.identity_id,
         name_id=proof.name_id,
         session_index=proof.session_index,
+        id_token=logout_hints.sealed(uow, proof.identity_id, proof.id_token),
         access_epoch=proof.member.access_epoch,
         proved_at=min(proof.proved_at, uow.now),
         expires_at=min(ends),
@@ -266,6 +268,7 @@ def _insert_proof(uow: UnitOfWork, session_id: UUID, member_id: UUID, **values: 
             "identity_id": None,
             "name_id": None,
             "session_index": None,
+            "id_token": None,
             **values,
         },
     )

@@ -19,7 +19,7 @@ from gateway.domain.sessions import (
     SSOProof,
     opens_by_own_proof,
 )
-from gateway.services import houses
+from gateway.services import houses, logout_hints
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
@@ -115,6 +115,7 @@ def sso_proof(here: PersonWork, token: str | None, connection_id: UUID) -> SSOPr
         name_id=row.name_id,
         name_id_format=row.subject_format,
         session_index=row.session_index,
+        id_token=logout_hints.opened(here.vault, row),
     )
 
 

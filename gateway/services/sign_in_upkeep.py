@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select
 
-from gateway.services import attempts, break_glass, replay, throttle, traces
+from gateway.services import attempts, break_glass, logout_hints, replay, throttle, traces
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork
@@ -19,10 +19,11 @@ def organisations(database: Connection) -> Sequence[UUID]:
 
 
 def settle(uow: UnitOfWork) -> None:
-    """Forget an organisation's finished attempts, used messages and old traces; announce."""
+    """Forget an organisation's attempts, messages, traces and tokens that are over; announce."""
     attempts.forget_old(uow)
     replay.forget_old(uow)
     traces.forget_old(uow)
+    logout_hints.forget(uow)
     p = t.link_proposals
     uow.execute(
         delete(p).where(p.c.organisation_id == uow.organisation_id, p.c.expires_at < uow.now)

@@ -219,6 +219,7 @@ def _signed_in(
             member=reached.member,
             name_id=asserted.name_id or asserted.subject,
             session_index=asserted.session_index,
+            id_token=asserted.id_token,
             proved_at=asserted.authenticated_at or uow.now,
             ends_at=asserted.session_expires_at,
         ),

@@ -194,6 +194,7 @@ session_proofs = Table(
     # What a logout of the identity provider names.
     Column("name_id", Key, nullable=True),
     Column("session_index", Key, nullable=True),
+    text_column("id_token", nullable=True),  # sealed
     number("access_epoch"),
     # When the person proved it at the provider, and when we took it.
     instant("proved_at"),
@@ -207,6 +208,7 @@ session_proofs = Table(
     reference("connections", "connection_id"),
     lookup("ix_session_proofs_live", "organisation_id", "member_id", where="revoked_at IS NULL"),
     lookup("ix_session_proofs_session", "session_id"),
+    lookup("ix_session_proofs_id_token", "organisation_id", where="id_token IS NOT NULL"),
     lookup(
         "ix_session_proofs_identity",
         "organisation_id",

@@ -3,13 +3,16 @@
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from werkzeug.test import TestResponse
 
+from gateway.services import sign_in_upkeep
+from gateway.storage import tables as t
 from idp_fixtures.openid_provider.accounts import okta
 from idp_fixtures.openid_provider.hostile import ATTACKS, EVIL, Scene
-from idp_fixtures.openid_provider.hostile.scenes import DAY
+from idp_fixtures.openid_provider.hostile.scenes import DAY, claims_of
 from idp_fixtures.openid_provider.keys import spare
 from idp_fixtures.openid_provider.keys import token as signed
 from idp_fixtures.openid_provider.provider import LOGOUT_EVENT
@@ -78,6 +81,34 @@ def test_a_logout_token_is_used_once(stage: Stage) -> None:
     mine = stage.sign_in()
     assert send(stage, token).status_code == 400
     assert stage.is_live(mine)
+
+
+def test_our_logout_shows_the_provider_its_own_token_and_forgets_it(stage: Stage) -> None:
+    """Kept sealed while the session lives; a session that has ended shows it to nobody."""
+    browser, other = stage.sign_in(), stage.sign_in()
+    sealed = [row.id_token for row in stage.lodge.rows(t.session_proofs)]
+    assert all(sealed)
+    assert not any("eyJ" in each for each in sealed)
+    path = stage.addresses.login_url.removesuffix("login") + "logout"
+    asked = parse_qs(urlsplit(browser.get(path).headers["Location"]).query)
+    hint = claims_of(asked["id_token_hint"][0])
+    assert (hint["iss"], hint["sub"]) == (stage.server.issuer, "ann@acme.test")
+    assert asked["client_id"] == [CLIENT]
+    stage.lodge.do(sign_in_upkeep.settle)
+    kept = [row.id_token for row in stage.lodge.rows(t.session_proofs)]
+    assert sorted(map(bool, kept)) == [False, True]
+    send(stage, logout_token(stage, sub="ann@acme.test"))
+    stage.lodge.do(sign_in_upkeep.settle)
+    assert not any(row.id_token for row in stage.lodge.rows(t.session_proofs))
+    assert not stage.is_live(other)
+
+
+@SQLITE
+def test_a_token_too_long_for_an_address_is_not_kept(stage: Stage) -> None:
+    long = okta("ann@acme.test", "ann@acme.test", "Ann", ["G" * 200 + str(x) for x in range(20)])
+    browser = stage.sign_in(long)
+    path = stage.addresses.login_url.removesuffix("login") + "logout"
+    assert "id_token_hint" not in browser.get(path).headers["Location"]
 
 
 @SQLITE

@@ -1534,6 +1534,7 @@ def upgrade() -> None:
         sa.Column("identity_id", sa.Uuid(), nullable=True),
         sa.Column("name_id", types.Key(), nullable=True),
         sa.Column("session_index", types.Key(), nullable=True),
+        sa.Column("id_token", sa.String(), nullable=True),
         sa.Column("access_epoch", sa.Integer(), nullable=False),
         sa.Column("proved_at", types.UTCDateTime(), nullable=False),
         sa.Column("recorded_at", types.UTCDateTime(), nullable=False),
@@ -1559,6 +1560,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "session_id", name=op.f("pk_session_proofs")),
     )
     with op.batch_alter_table("session_proofs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_session_proofs_id_token",
+            ["organisation_id"],
+            unique=False,
+            postgresql_where=sa.text("id_token IS NOT NULL"),
+            sqlite_where=sa.text("id_token IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_session_proofs_identity",
             ["organisation_id", "identity_id"],
@@ -2071,6 +2079,11 @@ def downgrade() -> None:
             "ix_session_proofs_identity",
             postgresql_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
             sqlite_where=sa.text("revoked_at IS NULL AND identity_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_session_proofs_id_token",
+            postgresql_where=sa.text("id_token IS NOT NULL"),
+            sqlite_where=sa.text("id_token IS NOT NULL"),
         )
 
     op.drop_table("session_proofs")
