@@ -50,6 +50,9 @@ Clock = Callable[[], datetime]
 ERRANDS_EVERY = timedelta(minutes=5)
 """How often it is looked whether anything of others is due."""
 
+PLAIN = ("X-Content-Type-Options", "nosniff")
+"""Every answer is what its type says: nobody guesses a page in what a tenant has typed."""
+
 PROPER_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{8,128}")
 CODES = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _log = logger("http")
@@ -189,7 +192,7 @@ class RequestTrail:
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             statuses.append(status)
-            return start_response(status, [*headers, ("X-Request-Id", request_id)], *rest)
+            return start_response(status, [*headers, ("X-Request-Id", request_id), PLAIN], *rest)
 
         body: Iterable[bytes] = self._application(environ, start)
         _log.info(

@@ -75,7 +75,6 @@ def _answered(answer: Answer) -> Response:
 def _file(download: Download) -> Response:
     response = Response(download.chunks, content_type=download.media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{download.filename}"'
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -23,7 +23,6 @@ def blueprint() -> Blueprint:
             abort(404)
         response = Response(FILES[name], content_type=TYPES[name.rpartition(".")[2]])
         response.headers["Cache-Control"] = "public, max-age=3600"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return assets

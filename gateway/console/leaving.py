@@ -43,6 +43,8 @@ class Leaving:
     def sign_out(self) -> Response:
         """End the session, with everything that it opens."""
         desk = self.desk
+        # Another site's form brings no cookie, and the answer would take it away all the same.
+        desk.require_own_page()
         session = desk.session()
         if session is not None:
             desk.require_own_form(desk.session_token)

@@ -71,5 +71,4 @@ class Desk:
         document = json.dumps({"keys": exchange.public_keys(visit.connection)})
         response = Response(document, content_type="application/jwk-set+json")
         response.headers["Cache-Control"] = "public, max-age=300"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response

@@ -47,7 +47,6 @@ class Desk:
         document = metadata.service_provider(visit.connection, visit.addresses)
         response = Response(document, content_type=metadata.MEDIA_TYPE)
         response.headers["Cache-Control"] = "public, max-age=300"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     def login(self, slug: str) -> Response:

@@ -100,6 +100,11 @@ def test_a_request_has_an_id(client: FlaskClient, given: str, *, kept: bool) -> 
     assert (answer.headers["X-Request-Id"] == given) is kept
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/login", "/nope", "/api/v1/me", "/scim/v2/x/Users"])
+def test_no_answer_is_taken_for_another_type(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
 def test_two_requests_have_two_ids(client: FlaskClient) -> None:
     first, second = (client.get("/healthz").headers["X-Request-Id"] for _ in range(2))
     assert first != second

@@ -1,4 +1,7 @@
-"""What no page of ours sends, at every page that takes a form or JSON: refused, and no defect."""
+"""What no page of ours sends, at every page that takes a form or JSON: refused, and no defect.
+
+And what another site sends: refused as well, at each of them.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +31,13 @@ FORMS = {
 USUAL = {"email": "ann@acme.test", "password": "p" * 20, "return_to": "/", "name": "Ann"}
 TEXTS = ("a\0b@acme.test", "a" * 390 + "@acme.test", "\u202e<script>\r\nBcc: c@d.test")
 VALUES: tuple[Any, ...] = (5, [[]], {"id": 1}, "\0", "\ud800", "é", None)
+ELSEWHERE = (
+    {"Origin": "https://evil.test"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost.evil.test"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+)
 POSTGRES = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 """It takes less than SQLite."""
 
@@ -78,3 +88,19 @@ def test_no_answer_about_a_known_passkey_is_a_defect(
             answer = here.send("/login/passkey", key.prove(options, **{name: value}))
             assert answer.status_code in (200, 403), (name, value)
     assert defects(entries) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("said", ELSEWHERE, ids=lambda said: " ".join(*said.items()))
+def test_no_page_takes_the_form_of_another_site(gateway: Gateway, said: dict[str, str]) -> None:
+    """Nor does it take a cookie away, which would sign somebody out."""
+    paths = [
+        rule.rule.replace("<string(length=43):link>", "a" * 43)
+        for rule in gateway.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and rule.endpoint.startswith("console.")
+    ]
+    assert len(paths) > 10
+    for path in paths:
+        answer = gateway.test_client().post(path, data=USUAL, headers=said)
+        assert answer.status_code == 403, path
+        assert "Set-Cookie" not in answer.headers, path
