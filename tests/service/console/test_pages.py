@@ -117,9 +117,7 @@ def test_an_account_is_created_by_a_mailed_link(browser: Browser, acme: Lodge) -
     told = browser.submit(browser.get("/login/forgot"), email="nina@example.org")
     same = browser.submit(browser.get("/login/forgot"), email="owner@acme.test")
     assert says(told) == says(same)
-    with acme.work.platform() as database:
-        rows = database.execute(t.letters.select().order_by(t.letters.c.id)).all()
-    link = next(row for row in rows if row.payload["to"] == "nina@example.org").payload["text"]
+    link = acme.mailed("nina@example.org")
     path = link[link.index("/login/sign-up") :].split()[0]
     page = browser.get(path)
     assert browser.submit(page, name="Nina", password="short").status_code == 422

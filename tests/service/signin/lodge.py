@@ -19,6 +19,8 @@ from gateway.domain.signin import AssertedIdentity, Attempt, Groups, SignedIn, T
 from gateway.services import (
     access,
     attempts,
+    letters,
+    outbox,
     people,
     session_openings,
     sessions,
@@ -193,6 +195,13 @@ class Lodge:
                 table.name: database.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in tables
             }
+
+    def mailed(self, to: str) -> str:
+        """The text of the newest letter to somebody, taken as the worker takes it."""
+        waiting = self.work.run_platform(lambda database, now: letters.claim(database, now, 100))
+        newest = [message for message in waiting if message.payload["to"] == to][-1]
+        text: str = outbox.opened(self.work.vault, newest).payload["text"]
+        return text
 
     def rows(self, table: Any, **where: object) -> list[Any]:
         """Rows of the organisation."""
