@@ -26,6 +26,7 @@ from gateway.api import (
     own_chatbots,
     ownership_transfers,
     policies,
+    preset_switch,
     roles,
     saml_connections,
     scim_clients,
@@ -45,6 +46,7 @@ from gateway.storage.unit_of_work import Work
 NOUNS = (
     organisations,
     policies,
+    preset_switch,
     subscription,
     chatbots,
     connections,

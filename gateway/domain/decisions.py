@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain import errors
 from gateway.domain.gates import CHECKS, Gate, Record, ask
 from gateway.domain.mapping import Scope
-from gateway.domain.permissions import LEVELS, Level
+from gateway.domain.permissions import LEVELS, SECTION_ATOMS, Level, parse_sections
 from gateway.domain.sources import (
     HeldRole,
     Origin,
@@ -224,6 +224,18 @@ _OWNER_CEILING: Mapping[OwnerBotAccess, Level] = {
     OwnerBotAccess.READ_ONLY: Level.READ,
     OwnerBotAccess.FULL: Level.WRITE,
 }
+
+
+def powers(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the atoms that a document, or what is told of it, allows at the most."""
+    ceiling = parse_sections(document.get("ceiling", {}))
+    reached = (
+        atom
+        for atom, (section, level) in SECTION_ATOMS.items()
+        if ceiling.get(section, Level.NONE) >= level
+    )
+    said = (*document.get("org_atoms", ()), *document.get("bot_atoms", ()))
+    return frozenset(reached).union(said)
 
 
 def refusal(access: Access, code: str) -> errors.GatewayError:

@@ -9,6 +9,7 @@ CATALOGUE: dict[str, str] = {
     "organisation.restored": "A closed organisation is open again, with everything as it was.",
     "organisation.updated": "Name or settings of an organisation changed.",
     "audit.exported": "The audit or the login history left the house as a file; says which part.",
+    "organisation.preset_switched": "The organisation took over another preset; says who moved.",
     "policy.changed": "A policy of the organisation has a new value.",
     "subscription.changed": "Plan, state, seat limit or features of the subscription changed.",
     "subscription.invoiced": "A renewal is due; the invoice says what is to be paid.",

@@ -138,18 +138,18 @@ def _changed(
     return Fact(
         "access.changed",
         (Target("member", str(who.id)),),
-        before=_summary(before),
-        after=_summary(document),
+        before=summary(before),
+        after=summary(document),
         data={
             "member": str(who.id),
             "person": str(who.person_id),
             "epoch": epoch,
-            "access": _summary(document),
+            "access": summary(document),
         },
     )
 
 
-def _summary(document: Mapping[str, Any]) -> dict[str, Any]:
+def summary(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in SUMMARY if name in document}
 
 

@@ -20,7 +20,6 @@ from gateway.domain.plans import (
     renewal_amount,
 )
 from gateway.domain.policies import decided
-from gateway.domain.text import fold
 from gateway.services import (
     funnel,
     invited,
@@ -29,6 +28,7 @@ from gateway.services import (
     people,
     policies,
     presets,
+    roles,
     seats,
     terms,
 )
@@ -82,23 +82,19 @@ def create(uow: UnitOfWork, new: NewOrganisation) -> UUID:
         seat_limit=plan.seat_limit,
         current_period_end=period_end(plan, uow.now),
     )
-    roles = {key: uow.new_id() for key in preset.roles}
+    ids = {key: uow.new_id() for key in preset.roles}
     values = {name: decided(layers)[1] for name, layers in agreed.items()}
     for key, template in preset.roles_under(values).items():
         uow.create(
             t.role_versions,
-            id=roles[key],
-            name=template.name,
-            name_key=fold(template.name),
-            key=key,
-            deleted=False,
-            rank=template.rank,
-            definition=template.document(),
+            id=ids[key],
             created_at=uow.now,
+            deleted=False,
+            **roles.columns(template),
         )
     after = {"slug": new.slug, "preset": new.preset, "plan": plan_key}
     uow.record(Fact("organisation.created", (_target(uow, new.name),), after=after))
-    return _join_owner(uow, new, roles[preset.owner_role])
+    return _join_owner(uow, new, ids[preset.owner_role])
 
 
 def add_member(

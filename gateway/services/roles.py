@@ -82,7 +82,7 @@ def create(uow: UnitOfWork, wish: CustomRole) -> UUID:
     role = custom_role(f"custom_{role_id.hex}", wish, toggles(uow))
     _require_may_define(uow, role)
     _require_free(uow, role.name)
-    uow.create(t.role_versions, id=role_id, created_at=uow.now, deleted=False, **_columns(role))
+    uow.create(t.role_versions, id=role_id, created_at=uow.now, deleted=False, **columns(role))
     uow.terms_changed()
     _record(uow, "role.created", role_id, role.name, after=role.document())
     return role_id
@@ -101,7 +101,7 @@ def change(uow: UnitOfWork, role_id: UUID, wish: CustomRole) -> None:
     if after.document() == before.document():
         return
     _require_free(uow, after.name, but=role_id)
-    uow.change(t.role_versions, row, **_columns(after))
+    uow.change(t.role_versions, row, **columns(after))
     uow.terms_changed()
     _record(uow, "role.updated", role_id, after.name, before.document(), after.document())
     funnel.recompute(uow, _of_members(uow, role_id))
@@ -171,7 +171,7 @@ def _require_free(uow: UnitOfWork, name: str, but: UUID | None = None) -> None:
         raise AlreadyExists(f"A role is called {name!r} already.", field="name")
 
 
-def _columns(role: RoleTemplate) -> dict[str, Any]:
+def columns(role: RoleTemplate) -> dict[str, Any]:
     return {
         "name": role.name,
         "name_key": fold(role.name),

@@ -183,7 +183,7 @@ class UnitOfWork:
             self._loaded.forget_absent(table)
             self._pending.add(Insert(table, own))
 
-    def update(self, table: Table, key: Mapping[str, object], **values: object) -> None:
+    def update(self, table: Table, key: Mapping[str, object], /, **values: object) -> None:
         """Set columns of this organisation's rows that match `key`."""
         own = {"organisation_id": self.organisation_id, **key}
         self._pending.add(Update(table, own, values))

@@ -169,6 +169,14 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
         "owner_name": "Bill",
     },
     "OrganisationChange": lambda _: {"name": "Renamed"},
+    "PresetWish": lambda x: {
+        "preset": "pleep",
+        "roles": [{"role_id": str(x["role"]), "to": "member"}],
+    },
+    "Confirmed": lambda x: {
+        "preset": "pleep",
+        "roles": [{"role_id": str(x["role"]), "to": "member"}],
+    },
     "PolicyChange": lambda _: {"policies": {"invite_ttl_days": 3, "welcome_email": None}},
     "Wish": lambda _: {},
     "Transfer": lambda x: {"to": str(x["successor"])},
