@@ -26,7 +26,8 @@ def replay(
         engines = open_engines(url)
         work = Work(engines, clock=Clock(), new_id=CountedIds())
         with serving(work) as served:
-            acme, globex = house(work, members_clearable=True), house(work, "globex")
+            acme = house(work, "acme", "members_invitations", members_clearable=True)
+            globex = house(work, "globex")
             yield Replay(
                 Target(
                     served.base(acme.connection.id),
@@ -43,3 +44,13 @@ def replay(
 def test_every_step_is_answered_as_its_provider_needs(replay: Replay, step: Step) -> None:
     result = replay.result(step)
     assert (result.outcome, result.why) == (Outcome.PASS, "")
+
+
+@pytest.mark.parametrize("provider", ["okta", "entra", "google"])
+def test_all_that_the_three_promised_providers_send_is_answered(
+    replay: Replay, provider: str
+) -> None:
+    """S4-23: from Okta, Azure AD and Google Workspace, under the preset of the fifth product."""
+    results = [replay.result(step) for step in STEPS if step.idp == provider]
+    assert len(results) > 10
+    assert [x.step.id for x in results if x.outcome is not Outcome.PASS] == []
