@@ -40,7 +40,9 @@ class Buckets:
         weakref.finalize(self, os.close, self._file)
         self._lock = threading.Lock()
 
-    def draw(self, connection_id: UUID, now: float, seconds: float, most: float) -> float:
+    def draw(
+        self, connection_id: UUID, clock: Callable[[], float], seconds: float, most: float
+    ) -> float:
         """Let a bucket be full so many seconds later, unless that is beyond `most` from now.
 
         Returns by how much it would be beyond; above zero, nothing was drawn.
@@ -50,6 +52,8 @@ class Buckets:
             # The kernel opens the lock of a process that is killed: nobody waits for the dead.
             fcntl.lockf(self._file, fcntl.LOCK_EX, SHELF, shelf)
             try:
+                # Not before: whoever waited for the lock would be behind those who went first.
+                now = clock()
                 place, full_at = self._find(key, shelf)
                 full_at = max(full_at, now) + seconds
                 beyond = full_at - now - most
@@ -88,7 +92,7 @@ class Allowances:
         :raises RateLimited: its bucket is empty; `retry_after` is in whole seconds.
         """
         most = self.burst / self.rate
-        wait = self.buckets.draw(connection_id, self.clock(), 1 / self.rate, most)
+        wait = self.buckets.draw(connection_id, self.clock, 1 / self.rate, most)
         if wait > 0:
             raise RateLimited(
                 f"A connection sends at most {self.rate:g} requests a second over time.",
@@ -97,4 +101,4 @@ class Allowances:
 
     def charge(self, connection_id: UUID, requests: int) -> None:
         """Count what a request carries beside itself; it passes, and those after it may wait."""
-        self.buckets.draw(connection_id, self.clock(), requests / self.rate, math.inf)
+        self.buckets.draw(connection_id, self.clock, requests / self.rate, math.inf)

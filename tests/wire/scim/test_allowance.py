@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -44,6 +45,21 @@ def test_a_bucket_gives_its_burst_and_then_the_rate() -> None:
     for _ in range(100):
         clock.now += 1 / 25 + 1e-9
         allowances.take(ONE)
+
+
+def test_a_request_is_not_late_for_having_waited_behind_another() -> None:
+    other = Thread(target=lambda: allowances.take(ONE))
+
+    def clock() -> float:
+        if other.ident is not None:
+            return 1010.0
+        other.start()
+        other.join(0.2)  # goes first, if it can
+        return 1000.0
+
+    allowances = Allowances(rate=1, burst=1, clock=clock)
+    allowances.take(ONE)
+    other.join()
 
 
 def test_a_refused_request_draws_nothing() -> None:
