@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from gateway.api.calls import Call
 from gateway.api.chatbot_wishes import ChatbotWish, chatbots_wanted
 from gateway.api.endpoint import LINK, LINK_AND_SESSION, OPERATOR, Endpoints, holds
-from gateway.api.models import PRINTABLE, SHOWN_ONCE, Answer, Body, Name, Page, Query
+from gateway.api.models import PRINTABLE, SHOWN_ONCE, Answer, Body, Name, Page, Query, Search
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.csv_rows import CSV_LIMIT, parse
@@ -19,6 +19,7 @@ from gateway.services import (
     access,
     answering,
     direct_creation,
+    invitation_lists,
     invitations,
     invited,
     people,
@@ -94,11 +95,21 @@ class Created(Answer):
     display_name: str
 
 
+Sort = Literal["created", "expires", "email"]
+Downwards = Literal["-created", "-expires", "-email"]
+
+
 class InvitationFilter(Query):
-    """Which invitations are wanted."""
+    """Which invitations are wanted, in which order."""
 
     state: Literal["pending", "accepted", "declined", "revoked", "expired", "superseded"] | None = (
         None
+    )
+    role: UUID | None = None
+    delivery: Literal["queued", "sent", "bounced"] | None = None
+    q: Search | None = Field(default=None, description="Part of an address.")
+    sort: Literal[Sort, Downwards] = Field(
+        default="created", description="With a minus the other way round."
     )
 
 
@@ -112,6 +123,7 @@ class Invitation(Answer):
     chatbots: dict[str, dict[str, str]]
     state: str
     delivery: Literal["queued", "sent", "bounced"]
+    bounce_reason: str | None = Field(description="What the mail server said.")
     inviter_id: UUID | None
     inviter_name: str
     created_at: datetime
@@ -168,6 +180,7 @@ class Bounce(Body):
     """A mail that came back, by the part of its Message-ID before the @."""
 
     message_id: UUID
+    reason: Annotated[str, StringConstraints(max_length=1000)] = "reported"
 
 
 @routes.endpoint(f"POST {ALL}", INVITE, status=201, errors=(*GATES, errors.AccountRequired))
@@ -198,9 +211,18 @@ def create_all(uow: UnitOfWork, call: Call, body: Invitations) -> InvitedRows:
 @routes.endpoint(f"GET {ALL}", holds("members.invite"))
 def listing(uow: UnitOfWork, page: Paging, query: InvitationFilter) -> Page[Invitation]:
     """List invitations."""
-    state = InvitationState(query.state) if query.state else None
-    rows = invitations.listing(uow, page.after, page.fetch, state)
-    return page.page(rows, lambda row: Invitation(**_values(uow, row)))
+    wanted = invitation_lists.Wanted(
+        state=InvitationState(query.state) if query.state else None,
+        role_id=query.role,
+        delivery=query.delivery,
+        text=query.q,
+        order=cast(Sort, query.sort.removeprefix("-")),
+        descending=query.sort.startswith("-"),
+    )
+    steps = invitation_lists.listing(uow, wanted, page.key, page.fetch)
+    return page.page(
+        steps, lambda step: Invitation(**_values(uow, step.row)), lambda step: step.mark
+    )
 
 
 @routes.endpoint(f"GET {ONE}", INVITE, tagged=True)
@@ -261,7 +283,7 @@ def create_member(uow: UnitOfWork, call: Call, body: NewMember, prepared: str) -
 @routes.endpoint("POST /organisations/{organisation}/mail-bounces", OPERATOR, status=204, errors=())
 def bounce(uow: UnitOfWork, body: Bounce) -> None:
     """Say that a mail of this organisation came back; its invitation shows it."""
-    if not invited.note_bounce(uow, body.message_id):
+    if not invited.note_bounce(uow, body.message_id, body.reason):
         raise errors.NotFound("No such mail.")
 
 

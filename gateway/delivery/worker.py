@@ -304,8 +304,10 @@ class Worker:
             log.warning("mail not taken", reason=refusal.reason, final=refusal.permanent)
             box = letters if message.organisation_id is None else outbox
             verdict = box.give_up if refusal.permanent else box.retry
+            # First what it means for its invitation: whoever dies in between does both again.
+            if refusal.permanent or outbox.is_last(message):
+                self._note_bounce(message, refusal.reason)
             self._settle(partial(verdict, message=message, reason=refusal.reason))
-            self._note_bounce(message, final=refusal.permanent or outbox.is_last(message))
             return
         box = letters if message.organisation_id is None else outbox
         self._settle(partial(box.finish, message=message))
@@ -318,10 +320,10 @@ class Worker:
         except VaultError as error:
             raise Undelivered(f"sealed: {error}", permanent=False) from error
 
-    def _note_bounce(self, message: Message, *, final: bool) -> None:
+    def _note_bounce(self, message: Message, reason: str) -> None:
         """Let the invitation whose mail never arrives show it."""
-        if final and message.organisation_id is not None and message.type in outbox.INVITING:
-            verb = partial(invited.note_bounce, message_id=message.id)
+        if message.organisation_id is not None and message.type in outbox.INVITING:
+            verb = partial(invited.note_bounce, message_id=message.id, reason=reason)
             self.work.run(message.organisation_id, SYSTEM, verb)
 
     def _settle(self, verb: Callable[[Connection, datetime], bool]) -> None:

@@ -10,8 +10,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, or_
-
 from gateway.domain.addresses import address
 from gateway.domain.errors import AccountRequired, GatewayError, RateLimited, Refused
 from gateway.domain.events import Fact
@@ -216,36 +214,12 @@ def get(uow: UnitOfWork, invitation_id: UUID) -> Record:
     return uow.load(TABLE, invitation_id)
 
 
-def listing(
-    uow: UnitOfWork,
-    after: UUID | None,
-    limit: int,
-    state: InvitationState | None = None,
-) -> Sequence[Row[Any]]:
-    """Return invitations in the order of their ids, in one state where it is named."""
-    wanted = uow.own(TABLE)
-    if state is not None:
-        wanted = wanted.where(_is(state, uow))
-    if after is not None:
-        wanted = wanted.where(TABLE.c.id > after)
-    return uow.all(wanted.order_by(TABLE.c.id).limit(limit))
-
-
 def state_of(uow: UnitOfWork, row: Any) -> InvitationState:
     """Return the state of an invitation as it is now."""
     return state_at(InvitationState(row.state), row.expires_at, uow.now)
 
 
 # -- inside -------------------------------------------------------------------------
-
-
-def _is(state: InvitationState, uow: UnitOfWork) -> ColumnElement[bool]:
-    pending = TABLE.c.state == str(InvitationState.PENDING)
-    if state is InvitationState.PENDING:
-        return and_(pending, TABLE.c.expires_at > uow.now)
-    if state is InvitationState.EXPIRED:
-        return or_(TABLE.c.state == str(state), and_(pending, TABLE.c.expires_at <= uow.now))
-    return TABLE.c.state == str(state)
 
 
 def _load_pending(uow: UnitOfWork, invitation_id: UUID) -> Record:
@@ -290,7 +264,7 @@ def _mail(uow: UnitOfWork, row: Record, type: str, origin: str) -> None:
         role=uow.load(t.roles, row.role_id).name,
         until=row.expires_at,
     )
-    uow.update(TABLE, {"id": row.id}, mail_id=mail_id, delivery="queued")
+    uow.update(TABLE, {"id": row.id}, mail_id=mail_id, delivery="queued", bounce_reason=None)
 
 
 def _new_link(uow: UnitOfWork, invitation_id: UUID, kind: LinkKind, origin: str) -> str:

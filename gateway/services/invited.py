@@ -18,12 +18,15 @@ from gateway.domain.invitations import (
 )
 from gateway.domain.text import fold
 from gateway.services import access
+from gateway.services.messages.writing import one_line
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
 
 TABLE = t.invitations
 PENDING = str(InvitationState.PENDING)
+REASON_LIMIT = 300
+"""Characters that are kept of what a mail server said."""
 
 
 def seats_kept(uow: UnitOfWork) -> int:
@@ -111,12 +114,13 @@ def overdue(database: Connection, now: datetime) -> Sequence[UUID]:
     return list(database.execute(due.distinct()).scalars())
 
 
-def note_bounce(uow: UnitOfWork, message_id: UUID) -> bool:
+def note_bounce(uow: UnitOfWork, message_id: UUID, reason: str) -> bool:
     """Record that the mail of an invitation could not be delivered; say whether it is one."""
     row = uow.one(uow.own(TABLE).where(TABLE.c.mail_id == message_id))
     if row is None or row.delivery == Delivery.BOUNCED:
         return row is not None
-    uow.update(TABLE, {"id": row.id}, delivery=Delivery.BOUNCED)
+    said = one_line(reason)[:REASON_LIMIT]
+    uow.update(TABLE, {"id": row.id}, delivery=Delivery.BOUNCED, bounce_reason=said)
     uow.record(Fact("invitation.bounced", (target(row),), after={"delivery": "bounced"}))
     return True
 

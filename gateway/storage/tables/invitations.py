@@ -38,6 +38,8 @@ invitations = Table(
     # The newest mail, and what became of it: queued | sent | bounced.
     Column("mail_id", Uuid, nullable=True),
     text_column("delivery"),
+    # Why it came back, in the words of the mail server.
+    text_column("bounce_reason", nullable=True),
     PrimaryKeyConstraint("organisation_id", "id"),
     owned(),
     reference("roles", "role_id"),
@@ -47,6 +49,12 @@ invitations = Table(
     lookup("ix_invitations_due", "organisation_id", "expires_at", where="state = 'pending'"),
     lookup("ix_invitations_created", "organisation_id", "created_at"),
     lookup("ix_invitations_mail", "organisation_id", "mail_id"),
+    # Each order of the list, and each filter that may leave few of many.
+    lookup("ix_invitations_email", "organisation_id", "email_key", "id"),
+    lookup("ix_invitations_expires", "organisation_id", "expires_at", "id"),
+    lookup("ix_invitations_state", "organisation_id", "state", "id"),
+    lookup("ix_invitations_delivery", "organisation_id", "delivery", "id"),
+    lookup("ix_invitations_role", "organisation_id", "role_id", "id"),
 )
 
 invitation_links = Table(

@@ -9,9 +9,11 @@ import pytest
 
 from gateway.delivery.worker import Worker
 from gateway.demo.catcher import Catcher
+from gateway.services.outbox import PAUSES
 from gateway.storage import tables as t
 from tests.clock import Clock
 from tests.factories import PASSWORD
+from tests.service.api.test_paging import walk
 from tests.service.invitations.stage import Stage, code
 from tests.service.test_worker import mailer_to
 
@@ -36,17 +38,35 @@ def catcher() -> Iterator[Catcher]:
 class NoSuchMailbox(socketserver.StreamRequestHandler):
     """A mail server that knows nobody (RFC 5321 §4.2.3)."""
 
+    word = b"550 no such mailbox"
+
     def handle(self) -> None:
         self.wfile.write(b"220 here\r\n")
         while line := self.rfile.readline():
-            answers = {b"RCPT": b"550 no such mailbox", b"QUIT": b"221 bye"}
+            answers = {b"RCPT": self.word, b"QUIT": b"221 bye"}
             self.wfile.write(answers.get(line[:4].upper(), b"250 ok") + b"\r\n")
+
+
+class NotNow(NoSuchMailbox):
+    """A mail server that asks for patience."""
+
+    word = b"451 try again later"
 
 
 @pytest.fixture
 def refusing() -> Iterator[int]:
     """The port of a mail server that takes nothing."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoSuchMailbox) as server:
+    yield from listening(NoSuchMailbox)
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """The port of a mail server that takes nothing yet."""
+    yield from listening(NotNow)
+
+
+def listening(kind: type[NoSuchMailbox]) -> Iterator[int]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), kind) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield int(server.server_address[1])
@@ -197,10 +217,56 @@ def test_a_mail_that_bounces_shows_on_its_invitation(
     acme = found("members_invitations")
     made = acme.invited(NINA)
     run(acme, clock, refusing)
-    assert acme.owner.get(f"invitations/{made['id']}").get_json()["delivery"] == "bounced"
+    bounced = acme.owner.get("invitations?delivery=bounced").get_json()["items"]
+    assert [(x["id"], x["bounce_reason"][:3]) for x in bounced] == [(made["id"], "550")]
     assert "invitation.bounced" in acme.facts("invitation.")
     again = acme.owner.post(f"invitations/{made['id']}:resend").get_json()
-    assert again["delivery"] == "queued"
+    assert (again["delivery"], again["bounce_reason"]) == ("queued", None)
+
+
+def test_a_mail_that_is_refused_for_now_is_tried_again(
+    found: Founding, busy: int, catcher: Catcher, clock: Clock
+) -> None:
+    acme = found("members_invitations")
+    made = acme.invited(NINA)
+    run(acme, clock, busy)
+    shown = acme.owner.get(f"invitations/{made['id']}").get_json()
+    assert (shown["delivery"], shown["bounce_reason"]) == ("queued", None)
+    clock.advance(PAUSES[0])
+    run(acme, clock, catcher.smtp_port)
+    shown = acme.owner.get(f"invitations/{made['id']}").get_json()
+    assert (shown["delivery"], len(catcher.mailbox.listing())) == ("sent", 1)
+
+
+def test_invitations_are_listed_in_each_order_and_behind_each_filter(
+    found: Founding, refusing: int, clock: Clock
+) -> None:
+    """S4-01, S4-02."""
+    acme = found("members_invitations")
+    made = []
+    for name in ("cy", "ann", "bea"):
+        clock.advance(timedelta(minutes=1))
+        made.append(acme.invited(f"{name}@people.test", role="admin" if name == "cy" else "member"))
+    run(acme, clock, refusing)
+    clock.advance(timedelta(minutes=1))
+    acme.owner.post(f"invitations/{made[0]['id']}:resend")
+    acme.owner.post(f"invitations/{made[1]['id']}:revoke")
+
+    def shown(**query: str) -> list[str]:
+        items = walk(acme.owner, "invitations", 2, **query)
+        return [each["email"].partition("@")[0] for each in items]
+
+    assert shown() == ["cy", "ann", "bea"]
+    assert shown(sort="-created") == ["bea", "ann", "cy"]
+    assert shown(sort="email") == ["ann", "bea", "cy"]
+    assert shown(sort="expires") == ["ann", "bea", "cy"]
+    assert shown(sort="-expires") == ["cy", "bea", "ann"]
+    assert shown(state="pending") == ["cy", "bea"]
+    assert shown(state="revoked") == shown(q="ANN") == ["ann"]
+    assert shown(delivery="bounced") == ["ann", "bea"]
+    assert shown(role=made[0]["role_id"]) == ["cy"]
+    clock.advance(timedelta(days=7, seconds=1))
+    assert shown(state="expired") == ["cy", "bea"]
 
 
 def run(acme: Stage, clock: Clock, port: int) -> None:

@@ -719,6 +719,7 @@ def upgrade() -> None:
         sa.Column("member_id", sa.Uuid(), nullable=True),
         sa.Column("mail_id", sa.Uuid(), nullable=True),
         sa.Column("delivery", sa.String(), nullable=False),
+        sa.Column("bounce_reason", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id", "inviter_id"],
             ["members.organisation_id", "members.id"],
@@ -744,13 +745,28 @@ def upgrade() -> None:
             "ix_invitations_created", ["organisation_id", "created_at"], unique=False
         )
         batch_op.create_index(
+            "ix_invitations_delivery", ["organisation_id", "delivery", "id"], unique=False
+        )
+        batch_op.create_index(
             "ix_invitations_due",
             ["organisation_id", "expires_at"],
             unique=False,
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index(
+            "ix_invitations_email", ["organisation_id", "email_key", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_invitations_expires", ["organisation_id", "expires_at", "id"], unique=False
+        )
         batch_op.create_index("ix_invitations_mail", ["organisation_id", "mail_id"], unique=False)
+        batch_op.create_index(
+            "ix_invitations_role", ["organisation_id", "role_id", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_invitations_state", ["organisation_id", "state", "id"], unique=False
+        )
         batch_op.create_index(
             "uq_invitations_pending",
             ["organisation_id", "email_key"],
@@ -2281,12 +2297,17 @@ def downgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.drop_index("ix_invitations_state")
+        batch_op.drop_index("ix_invitations_role")
         batch_op.drop_index("ix_invitations_mail")
+        batch_op.drop_index("ix_invitations_expires")
+        batch_op.drop_index("ix_invitations_email")
         batch_op.drop_index(
             "ix_invitations_due",
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.drop_index("ix_invitations_delivery")
         batch_op.drop_index("ix_invitations_created")
 
     op.drop_table("invitations")
