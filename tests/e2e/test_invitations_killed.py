@@ -23,7 +23,7 @@ from tests.factories import OPERATOR
 from tests.service.test_worker import mailer_to
 
 PEOPLE = 40
-KILLS = 2
+KILLS = 1
 LINK = re.compile(r"/invitations/([\w-]{43})")
 
 

@@ -241,7 +241,6 @@ def test_a_mail_that_is_refused_for_now_is_tried_again(
 def test_invitations_are_listed_in_each_order_and_behind_each_filter(
     found: Founding, refusing: int, clock: Clock
 ) -> None:
-    """S4-01, S4-02."""
     acme = found("members_invitations")
     made = []
     for name in ("cy", "ann", "bea"):
