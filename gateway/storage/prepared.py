@@ -28,7 +28,7 @@ T = TypeVar("T")
 MOST_MADE = 2_000
 """Values that one statement remembers; all are forgotten when they are more."""
 
-LONGEST_KEPT = 20_000
+LONGEST_KEPT = 8_000
 """Characters of SQL beyond which a statement is not remembered: it is nobody's routine."""
 
 Query = Select[Any] | CompoundSelect[Any]
