@@ -49,6 +49,20 @@ def compile_filter(kind: str, database: str, text: str, among: tuple[str, ...]) 
     return _Rows(directory(kind, database), among).visit(node)
 
 
+@remembered(512)
+def asks_what_changed_since(text: str) -> bool:
+    """Whether a filter insists on a late `meta.lastModified`, as a provider's regular look does."""
+    node = ScimFilter(text).ast
+    joined = isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_
+    terms = node.terms if joined and isinstance(node, LogicalExpr) else (node,)
+    return any(
+        isinstance(term, Comparison)
+        and str(term.attr_path).lower() == "meta.lastmodified"
+        and term.op in (CompareOperator.gt, CompareOperator.ge)
+        for term in terms
+    )
+
+
 def is_value_path_comparison(text: str) -> bool:
     """Whether a filter compares after a value path, which the grammar does not know."""
     return "]." in text

@@ -23,7 +23,7 @@ from gateway.scim.directory import directory
 from gateway.scim.filters import compile_filter, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
 from gateway.scim.remembering import remembered
-from gateway.scim.sql import SPELLINGS, Expression
+from gateway.scim.sql import SPELLINGS, Expression, unindexed
 from gateway.storage import tables as t
 from gateway.storage.among import among
 
@@ -41,6 +41,8 @@ class Shape:
     seek: str = "first"
     related: bool = True
     named: bool = False
+    few: bool = False
+    """Found by the filter's own index and then sorted, instead of looked for along the ids."""
 
 
 LOOKUP_COLUMNS: dict[tuple[str, str], ColumnElement[Any]] = {
@@ -144,6 +146,13 @@ def count_query(
     return select(whole)
 
 
+@remembered(256)
+def at_most_query(shape: Shape) -> Select[Any]:
+    """How many rows of one type fulfil a filter, as far as `size` counts."""
+    found = select(literal(1)).where(*_conditions(shape.kinds[0], shape)).limit(_SIZE)
+    return select(func.count()).select_from(found.subquery())
+
+
 def _columns(shape: Shape, key: Expression | None = None) -> Select[Any]:
     kind = shape.kinds[0]
     c = _table(kind).c
@@ -212,6 +221,8 @@ def _from_start(statement: Select[Any], kind: str, shape: Shape) -> Select[Any]:
 
 
 def _order(shape: Shape, row_id: Expression, key: Expression | None) -> list[Expression]:
+    if shape.few and shape.database == "sqlite":
+        row_id = unindexed(row_id)
     columns = [row_id] if key is None else [key.is_(None), key, row_id]
     if shape.descending != shape.seek.startswith("before"):
         return [column.desc() for column in columns]

@@ -15,6 +15,8 @@ from sqlalchemy import (
     literal_column,
     type_coerce,
 )
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 Expression = ColumnElement[Any]
 LAST_CODE_POINT = 0x10FFFF
@@ -83,6 +85,12 @@ POSTGRESQL = Spelling(
         func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=Text()
     ),
 )
+
+
+def unindexed(expression: Expression) -> Expression:
+    """Return the same value in a form for which SQLite looks for no index to sort by."""
+    return UnaryExpression(expression, operator=custom_op("+"))
+
 
 SPELLINGS = {each.name: each for each in (SQLITE, POSTGRESQL)}
 

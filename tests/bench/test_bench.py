@@ -109,6 +109,25 @@ def test_no_request_walks_through_the_directory_on_sqlite(
     assert walks == []
 
 
+def test_the_latest_changes_are_found_by_their_time_on_sqlite(
+    house: tuple[Settings, World],
+) -> None:
+    settings, world = house
+    app = create_app(settings)
+    statements = Statements((app.work.engines.read, app.work.engines.write))
+    (operation,) = named("meta.lastModified gt")
+    operation.steps(Session(world, InProcess(app, world.token), itertools.count()))()
+    plans = [
+        line
+        for statement in list(statements.seen)
+        for line in statements.plan(statement, app.work.engines.read)
+        if "directory_users USING" in line
+    ]
+    app.close()
+    assert plans
+    assert all("ix_directory_users_modified" in line for line in plans)
+
+
 def test_the_bench_measures_real_servers_and_prints_its_table(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
