@@ -220,9 +220,12 @@ def _seek(query: Query) -> tuple[str, dict[str, Any]]:
 def _are_few(uow: UnitOfWork, shape: Shape, values: dict[str, Any]) -> bool:
     """Whether a provider asks for the latest changes, and there are few.
 
-    SQLite would look for a page of them along the ids, where the latest stand last.
+    SQLite would look for a page of them along the ids, where the latest stand last; PostgreSQL
+    judges by itself.
     """
-    if shape.filter is None or len(shape.kinds) > 1 or not asks_what_changed_since(shape.filter):
+    if shape.database != "sqlite" or shape.filter is None or len(shape.kinds) > 1:
+        return False
+    if not asks_what_changed_since(shape.filter):
         return False
     bound = {k: v for k, v in values.items() if k in ("organisation", "connection")}
     return int(uow.scalar(at_most_query(shape), **bound, size=FEW + 1)) <= FEW

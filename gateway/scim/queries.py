@@ -221,7 +221,7 @@ def _from_start(statement: Select[Any], kind: str, shape: Shape) -> Select[Any]:
 
 
 def _order(shape: Shape, row_id: Expression, key: Expression | None) -> list[Expression]:
-    if shape.few and shape.database == "sqlite":
+    if shape.few:
         row_id = unindexed(row_id)
     columns = [row_id] if key is None else [key.is_(None), key, row_id]
     if shape.descending != shape.seek.startswith("before"):
