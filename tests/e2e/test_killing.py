@@ -1,4 +1,4 @@
-"""`kill -9` at thirty random instants of a sync: nothing acknowledged is lost, nothing is halved.
+"""`kill -9` at twenty random instants of a sync: nothing acknowledged is lost, nothing is halved.
 
 Three identity providers work on two organisations; the server's processes, now and then the
 whole server, and the worker are killed and started again while they do.
@@ -38,7 +38,7 @@ from tests.e2e.programs import Program, Server, free_port
 from tests.e2e.wholeness import require_whole
 from tests.factories import House
 
-KILLS = 30
+KILLS = 20
 WHOLE_SERVER_EVERY = 15
 WORKER_EVERY = 6
 GROUP = "Support"
@@ -106,7 +106,7 @@ def real(database: str) -> Iterator[Work]:
     engines.dispose()
 
 
-def test_thirty_kills_lose_nothing(kind: str, database: str, real: Work, tmp_path: Path) -> None:
+def test_twenty_kills_lose_nothing(kind: str, database: str, real: Work, tmp_path: Path) -> None:
     chance = random.Random(20_260_105)  # noqa: S311 - repeatable
     acme, globex = factories.house(real, "acme"), factories.house(real, "globex")
     port, catcher = free_port(), Catcher.open()

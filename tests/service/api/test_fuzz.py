@@ -31,7 +31,7 @@ CHECKS: list[Any] = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-EXAMPLES = 12
+EXAMPLES = 8
 """Requests to each operation; some ten seconds in all."""
 
 FEW = hypothesis.settings(
