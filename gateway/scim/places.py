@@ -32,6 +32,7 @@ from gateway.domain.text import fold
 from gateway.scim.attributes import Attribute, Kind
 from gateway.scim.rendering import etag
 from gateway.scim.sql import Expression, Spelling, prefix_range
+from gateway.storage.holding import holds
 
 ORDERED: dict[CompareOperator, Callable[[Any, Any], Any]] = {
     CompareOperator.eq: operator.eq,
@@ -73,7 +74,7 @@ class TextLeaf:
         if op is CompareOperator.ne:
             return self.expression.is_distinct_from(wanted)
         if op is CompareOperator.co:
-            return self.spelling.contains(self.expression, wanted)
+            return holds(self.expression, wanted)
         if op is CompareOperator.ew:
             return self.spelling.ends(self.expression, wanted)
         if self.ranged:

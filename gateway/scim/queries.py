@@ -23,9 +23,10 @@ from gateway.scim.directory import directory
 from gateway.scim.filters import compile_filter, sort_expression
 from gateway.scim.places import CONNECTION, ORGANISATION
 from gateway.scim.remembering import remembered
-from gateway.scim.sql import SPELLINGS, Expression, unindexed
+from gateway.scim.sql import SPELLINGS, Expression
 from gateway.storage import tables as t
 from gateway.storage.among import among
+from gateway.storage.unindexed import unindexed
 
 
 @dataclass(frozen=True, slots=True)

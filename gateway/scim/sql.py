@@ -15,8 +15,6 @@ from sqlalchemy import (
     literal_column,
     type_coerce,
 )
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
 
 Expression = ColumnElement[Any]
 LAST_CODE_POINT = 0x10FFFF
@@ -33,7 +31,6 @@ class Spelling:
     name: str
     text_at: Callable[[Expression, tuple[str, ...]], Expression]
     entries_at: Callable[[Expression, tuple[str, ...]], FromClause]
-    contains: Callable[[Expression, str], Expression]
     ends: Callable[[Expression, str], Expression]
     starts: Callable[[Expression, str], Expression]
     written: Callable[[Expression], Expression]
@@ -53,7 +50,6 @@ SQLITE = Spelling(
     entries_at=lambda document, keys: func.json_each(document, _sqlite_path(keys)).table_valued(
         "value"
     ),
-    contains=lambda text, part: func.instr(text, part) > 0,
     starts=lambda text, part: func.substr(text, 1, len(part)) == part,
     ends=lambda text, part: func.substr(text, -len(part)) == part if part else text.is_not(None),
     written=lambda column: type_coerce(column, String),
@@ -74,7 +70,6 @@ POSTGRESQL = Spelling(
     entries_at=lambda document, keys: func.jsonb_array_elements(
         func.jsonb_extract_path(document, *keys)
     ).table_valued("value"),
-    contains=lambda text, part: func.strpos(text, part) > 0,
     starts=lambda text, part: func.starts_with(text, part),
     ends=lambda text, part: func.right(text, len(part)) == part,
     written=lambda column: cast(column, Text),
@@ -85,11 +80,6 @@ POSTGRESQL = Spelling(
         func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=Text()
     ),
 )
-
-
-def unindexed(expression: Expression) -> Expression:
-    """Return the same value in a form for which SQLite looks for no index to sort by."""
-    return UnaryExpression(expression, operator=custom_op("+"))
 
 
 SPELLINGS = {each.name: each for each in (SQLITE, POSTGRESQL)}
