@@ -162,8 +162,10 @@ class Application:
                 return _json(self._configuration())
             _require_method(request, "POST")
             model, reply = _REPLIES[request.path.removeprefix(f"{PREFIX}/")]
-            with self.work.platform() as database:
-                uow = self._unit(database, request)
+            with (
+                self.work.platform() as database,
+                self.work.beside(database, self._organisation(database, request)) as uow,
+            ):
                 return _json(reply(uow, _read(request, model)))
         except InvalidRequest as wrong:
             return _refused(problems.unreadable(Unreadable(400, "invalid_request", wrong.message)))
@@ -189,8 +191,8 @@ class Application:
             "search_action_endpoint": f"{base}/search/action",
         }
 
-    def _unit(self, database: sqlalchemy.Connection, request: Request) -> UnitOfWork:
-        """Return a unit that reads the caller's organisation: nobody asks about another's."""
+    def _organisation(self, database: sqlalchemy.Connection, request: Request) -> UUID:
+        """Return the caller's organisation: nobody asks about another's."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         now = self.work.clock()
         bearer = secret.strip() if scheme.lower() == "bearer" else ""
@@ -203,11 +205,11 @@ class Application:
             )
         request.environ[ORGANISATION] = organisation_id
         self.uses.note(t.api_keys.c.last_used_at, organisation_id, principal.key_id, now)
-        uow = self.work.beside(database, organisation_id)
         if principal.access is None:
-            principal = principals.timely(uow, principal)
+            with self.work.beside(database, organisation_id) as uow:
+                principal = principals.timely(uow, principal)
         principal.require(ATOM)
-        return uow
+        return organisation_id
 
 
 def _evaluation(uow: UnitOfWork, wish: Evaluation) -> Any:

@@ -125,7 +125,8 @@ class Turn:
         auth.require(self.scopes, kind, write=False)
         projection = self._projection((kind,))
         resource_id = self._resource_id(kind)
-        stored = self._found(self._unit(), kind, resource_id, projection)
+        with self.work.beside(self.database, self.connection.organisation_id) as uow:
+            stored = self._found(uow, kind, resource_id, projection)
         tag = etag(stored.version)
         judged = self._conditions()
         if judged is not None and not judged.check(tag, "GET"):
@@ -142,7 +143,8 @@ class Turn:
         walk = self._walk(sealed) if goes_on else None
         if walk is not None:
             query = replace(query, position=self.ends.before(walk, query.start))
-        page = find_page(self._unit(), self.connection, query)
+        with self.work.beside(self.database, self.connection.organisation_id) as uow:
+            page = find_page(uow, self.connection, query)
         if not query.by_cursor and page.next is not None:
             self.ends.keep(walk or self._walk(sealed), query.start + query.count, page.next)
         texts = [self._text(stored, projection) for stored in page.rows]
@@ -273,9 +275,6 @@ class Turn:
         return not answers or done.member_count > ANSWERED_MEMBERS
 
     # -- parts --------------------------------------------------------------------
-
-    def _unit(self) -> UnitOfWork:
-        return self.work.beside(self.database, self.connection.organisation_id)
 
     def _kind(self) -> str:
         return engine.kind_at(self.asked.target.endpoint or "")

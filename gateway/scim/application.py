@@ -159,11 +159,10 @@ class Desk:
     def _answered(
         self, database: Connection, request: Request, who: Authenticated, path: str, seen: Seen
     ) -> tuple[Answer, Dialect]:
-        method = _method(request)
         place = offers.find(path)
         if place is not None:
-            return self._offered(request, who, method, place)
-        target = self.house.engine.route(method, path)
+            return self._offered(database, request, who, place)
+        target = self.house.engine.route(_method(request), path)
         raw = self._body(request, target)
         body = decode(raw) if raw is not None else None
         detected = detect(request.headers.get("User-Agent"), body)
@@ -183,17 +182,21 @@ class Desk:
             self._remember(turn, detected, time.perf_counter() - started)
 
     def _offered(
-        self, request: Request, who: Authenticated, method: str, place: tuple[str, str | None]
+        self,
+        database: Connection,
+        request: Request,
+        who: Authenticated,
+        place: tuple[str, str | None],
     ) -> tuple[Answer, Dialect]:
         """Answer what is asked of roles and entitlements."""
         own = who.connection
-        if method != "GET":
+        if _method(request) != "GET":
             raise offers.ReadOnly
         auth.require_some_reading(who.scopes)
         dialect = chosen(
             own.dialect, detect(request.headers.get("User-Agent")), own.detected_dialect
         )
-        with self.work.read(own.organisation_id) as uow:
+        with self.work.beside(database, own.organisation_id) as uow:
             body = offers.read(uow, self._base(who), place, _query(request))
         return Answer(200, body), dialect
 

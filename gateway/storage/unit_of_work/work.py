@@ -87,15 +87,25 @@ class Work:
         self, organisation_id: UUID, actor: Actor = SYSTEM, context: Context = NOWHERE
     ) -> Iterator[UnitOfWork]:
         """Open a unit that only reads: no transaction, no lock, the newest committed rows."""
-        with self.platform() as connection:
-            unit = self._unit(connection, organisation_id, actor, context, self.clock())
+        with (
+            self.platform() as connection,
+            self.beside(connection, organisation_id, actor, context) as unit,
+        ):
             yield unit
-            if unit.wrote or unit._pending or unit._facts:
-                raise RuntimeError("a reading unit tried to write")
 
-    def beside(self, connection: Connection, organisation_id: UUID) -> UnitOfWork:
-        """Return a reading unit on the connection that said which organisation it is about."""
-        return self._unit(connection, organisation_id, SYSTEM, NOWHERE, self.clock())
+    @contextmanager
+    def beside(
+        self,
+        connection: Connection,
+        organisation_id: UUID,
+        actor: Actor = SYSTEM,
+        context: Context = NOWHERE,
+    ) -> Iterator[UnitOfWork]:
+        """As `read`, on the connection of `platform` that said which organisation it is about."""
+        unit = self._unit(connection, organisation_id, actor, context, self.clock())
+        yield unit
+        if unit.wrote or unit._pending or unit._facts:
+            raise RuntimeError("a reading unit tried to write")
 
     @contextmanager
     def snapshot(self, organisation_id: UUID) -> Iterator[UnitOfWork]:
