@@ -252,22 +252,20 @@ def _send_rows(connection: Connection, shape: "_Shape", rows: list[tuple[Any, ..
 def _send_together(connection: Connection, batch: Sequence[Write]) -> None:
     parts: list[str] = []
     values: list[Any] = []
+    updates: dict[Table, list[int]] = {}
     for number, write in enumerate(batch):
         shape = _shape(connection.dialect, write)
         if isinstance(write, Update):
+            updates.setdefault(write.table, []).append(number)
             parts.append(f"w{number} AS ({shape.text(1)} RETURNING 1)")
             values += shape.of_update(write)
         else:
-            before = [n for n, each in enumerate(batch[:number]) if _updates(each, write.table)]
+            before = updates.get(write.table)
             text = shape.after(before) if before else shape.text(len(write.rows))
             parts.append(f"w{number} AS ({text})")
             for row in write.rows:
                 values += shape.of_row(row)
     _run(connection, f"WITH {', '.join(parts)} SELECT 1", [tuple(values)])
-
-
-def _updates(write: Write, table: Table) -> bool:
-    return isinstance(write, Update) and write.table is table
 
 
 def _run(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
