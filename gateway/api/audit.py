@@ -10,7 +10,7 @@ from gateway.api.calls import Call
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Instant, Page, Query, Word
 from gateway.api.paging import Paging
-from gateway.domain.events import CATALOGUE, FAMILIES
+from gateway.domain.events import is_known
 from gateway.domain.exports import Format
 from gateway.services import audit, exports
 from gateway.services.exports import Download, Kind, Wanted
@@ -25,7 +25,7 @@ def known(action: str) -> str:
 
     :raises ValueError: there is no such action.
     """
-    if action not in CATALOGUE and action not in FAMILIES:
+    if not is_known(action):
         raise ValueError("there is no such action")
     return action
 

@@ -11,7 +11,7 @@ from gateway.cli import finding
 from gateway.cli.opening import open_settings, open_work, operator
 from gateway.cli.printing import Instant, answer, as_json, progress
 from gateway.domain.errors import InvalidRequest
-from gateway.domain.events import CATALOGUE, FAMILIES
+from gateway.domain.events import is_known
 from gateway.domain.exports import Format
 from gateway.domain.identity import ActorType
 from gateway.services import audit, exports, login_history, organisations
@@ -100,7 +100,7 @@ def _filters(
     member: str | None,
     **same: Any,
 ) -> audit.Filters:
-    if action is not None and action not in CATALOGUE and action not in FAMILIES:
+    if action is not None and not is_known(action):
         raise InvalidRequest(f"There is no action {action!r}.")
     if kind is Kind.LOGIN_HISTORY:
         if action is not None:

@@ -123,6 +123,12 @@ CATALOGUE: dict[str, str] = {
 FAMILIES = frozenset(f"{name.partition('.')[0]}." for name in CATALOGUE)
 """What all types of a kind begin with, such as `member.`."""
 
+
+def is_known(name: str) -> bool:
+    """Whether there is such a type, or family of types."""
+    return name in CATALOGUE or name in FAMILIES
+
+
 FEED_ONLY = frozenset({"access.changed"})
 """Facts whose audit row would repeat the one that caused them."""
 

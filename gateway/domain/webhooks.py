@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.domain.errors import InvalidRequest
-from gateway.domain.events import CATALOGUE, FAMILIES
+from gateway.domain.events import is_known
 
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -25,7 +25,7 @@ def checked_events(wanted: Iterable[str]) -> list[str]:
     """
     found = sorted(set(wanted))
     for name in found:
-        if name not in CATALOGUE and name not in FAMILIES:
+        if not is_known(name):
             raise InvalidRequest(f"There is no event {name!r}.", field="events")
     return found
 

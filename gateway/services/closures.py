@@ -13,7 +13,7 @@ from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact
 from gateway.services import funnel, organisations, terms
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import COUNTED, UnitOfWork
 
 PASS = 1_000
 """Rows that one pass of a purge deletes, so that nobody waits for it long."""
@@ -84,10 +84,8 @@ def purge(connection: Connection, now: datetime, organisation_id: UUID) -> bool:
         return True
     o = t.organisations
     emptied = {"state": OrganisationState.PURGED, "last_change": now}
-    counters = ("active_members", "active_owners", "waiting_members", "pending_invitations")
-    connection.execute(
-        update(o).where(o.c.id == organisation_id).values(**emptied, **dict.fromkeys(counters, 0))
-    )
+    nobody = {column.name: 0 for column in COUNTED}
+    connection.execute(update(o).where(o.c.id == organisation_id).values(**emptied, **nobody))
     return False
 
 

@@ -1,10 +1,10 @@
 """Grants: access given by hand or as a one-off, from an instant on and until it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_
+from sqlalchemy import ColumnElement, Row, or_
 
 from gateway.domain.access import RoleGrant
 from gateway.domain.events import Fact, Target
@@ -109,33 +109,31 @@ def give_sections(
     )
 
 
+def is_live(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Return the condition that a grant holds now."""
+    g = t.grants.c
+    return or_(g.valid_to.is_(None), g.valid_to > uow.now)
+
+
+def live(uow: UnitOfWork, member_id: UUID, kind: str | None = None) -> Sequence[Row[Any]]:
+    """Return the grants of a member that hold now, of one kind where given, by id."""
+    g = t.grants.c
+    mine = uow.own(t.grants).where(g.member_id == member_id, is_live(uow))
+    return uow.all((mine if kind is None else mine.where(g.kind == kind)).order_by(g.id))
+
+
 def live_roles(uow: UnitOfWork, member_id: UUID) -> frozenset[UUID]:
     """Return the roles that hands gave a member and that hold now."""
-    g = t.grants.c
-    rows = uow.all(
-        uow.own(t.grants, g.role_id).where(
-            g.member_id == member_id,
-            g.kind == "role",
-            or_(g.valid_to.is_(None), g.valid_to > uow.now),
-        )
-    )
-    return frozenset(row.role_id for row in rows)
+    return frozenset(row.role_id for row in live(uow, member_id, "role"))
 
 
 def end(
     uow: UnitOfWork, member_id: UUID, *, kind: str | None = None, source: str | None = None
 ) -> None:
     """End a member's live grants, of one kind or source where given; the caller recomputes."""
-    g = t.grants.c
-    live = uow.own(t.grants).where(
-        g.member_id == member_id, or_(g.valid_to.is_(None), g.valid_to > uow.now)
-    )
-    if kind is not None:
-        live = live.where(g.kind == kind)
-    if source is not None:
-        live = live.where(g.source == source)
-    for grant in uow.all(live.order_by(g.id)):
-        end_one(uow, grant)
+    for grant in live(uow, member_id, kind):
+        if source is None or grant.source == source:
+            end_one(uow, grant)
 
 
 def end_one(uow: UnitOfWork, grant: Row[Any]) -> None:

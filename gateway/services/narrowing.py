@@ -1,10 +1,7 @@
 """Narrowing by hand: which chatbots a member sees, and how far."""
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import or_
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact
@@ -78,7 +75,7 @@ def _replace(uow: UnitOfWork, member_id: UUID, wanted: Mapping[UUID, Mapping[str
         for section, level in parse_sections(levels).items()
         if level > Level.NONE
     }
-    for grant in _live(uow, member_id):
+    for grant in grants.live(uow, member_id, "chatbot"):
         place = grant.chatbot_id, grant.section
         if place in missing and missing[place].word == grant.level:
             del missing[place]
@@ -86,10 +83,3 @@ def _replace(uow: UnitOfWork, member_id: UUID, wanted: Mapping[UUID, Mapping[str
             grants.end_one(uow, grant)
     for (chatbot_id, section), level in missing.items():
         grants.give_section(uow, member_id, chatbot_id, section, level.word, "manual")
-
-
-def _live(uow: UnitOfWork, member_id: UUID) -> Any:
-    g = t.grants.c
-    live = or_(g.valid_to.is_(None), g.valid_to > uow.now)
-    mine = uow.own(t.grants).where(g.member_id == member_id, g.kind == "chatbot", live)
-    return uow.all(mine.order_by(g.id))

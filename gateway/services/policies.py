@@ -75,20 +75,25 @@ def settle(uow: UnitOfWork, before: Mapping[str, object]) -> None:
     :raises GatewayError: the first of `conflicts`.
     """
     after = terms.current(uow).policies
-    changed = {name for name in after if before.get(name) != after[name]}
-    for conflict in conflicts(uow, changed):
+    new = changed(before, after)
+    for conflict in conflicts(uow, new):
         raise conflict
-    if _let_roles_follow(uow, before, after) or changed & FOR_ACCESS:
+    if _let_roles_follow(uow, before, after) or new & FOR_ACCESS:
         funnel.recompute_all(uow)
     moves.promote_waiting(uow)
 
 
-def conflicts(uow: UnitOfWork, changed: set[str]) -> Iterator[GatewayError]:
+def changed(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    """Return the policies that have another value than before."""
+    return {name for name in after if before.get(name) != after[name]}
+
+
+def conflicts(uow: UnitOfWork, new: set[str]) -> Iterator[GatewayError]:
     """Yield why the policies cannot have their present values, of which these are new."""
     agreed = terms.current(uow).policies
-    if "owners" in changed and agreed["owners"] == "single":
+    if "owners" in new and agreed["owners"] == "single":
         yield from _other_owners(uow)
-    if changed & {"transfer", "last_owner_scim"} and agreed["transfer"] == "forbidden":
+    if new & {"transfer", "last_owner_scim"} and agreed["transfer"] == "forbidden":
         yield from _nobody_left(uow, agreed)
 
 
@@ -152,12 +157,12 @@ def _let_roles_follow(
     """Give the preset's roles what a policy adds to them, or take it away again."""
     preset = presets.of(uow)
     old, new = preset.roles_under(before), preset.roles_under(after)
-    changed = sorted(key for key in new if new[key] != old[key])
+    other = sorted(key for key in new if new[key] != old[key])
     r = t.roles.c
-    for row in uow.all(uow.own(t.roles).where(r.key.in_(changed), ~r.deleted)):
+    for row in uow.all(uow.own(t.roles).where(r.key.in_(other), ~r.deleted)):
         template = new[row.key].document()
         uow.change(t.role_versions, row, definition=template)
         uow.terms_changed()
         target = Target("role", str(row.id), row.name)
         uow.record(Fact("role.updated", (target,), before=row.definition, after=template))
-    return bool(changed)
+    return bool(other)

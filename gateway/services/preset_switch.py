@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_
-
 from gateway.domain import remapping
 from gateway.domain.errors import GatewayError, NotPermitted
 from gateway.domain.events import Fact
@@ -20,6 +18,7 @@ from gateway.services import (
     access,
     acting,
     funnel,
+    grants,
     moves,
     notices,
     policies,
@@ -102,13 +101,12 @@ class _Switch:
         target = self._target()
         table = remapping.table(present.values(), target, self.wish.roles)
         follows = self._turn_roles(present, table, target)
-        _Remapped(uow, present, follows, self._owner_role(present)).everything()
+        _Remapped(uow, present, follows, _owner_role(present)).everything()
         uow.terms_changed()
         funnel.recompute_all(uow)
         moves.promote_waiting(uow)
         after = terms.current(uow).policies
-        changed = {name for name in after if self.before.get(name) != after[name]}
-        self.refused = tuple(policies.conflicts(uow, changed))
+        self.refused = tuple(policies.conflicts(uow, policies.changed(self.before, after)))
         ranked = sorted(present.values(), key=lambda role: (-role.rank, role.key))
         return {
             "preset": self.preset.id,
@@ -150,9 +148,6 @@ class _Switch:
         single = agreed["owners"] == "single"
         return Target(self.preset, self.preset.roles_under(agreed), single)
 
-    def _owner_role(self, present: Mapping[UUID, RoleDefinition]) -> UUID:
-        return next(role.id for role in present.values() if role.is_owner_role)
-
     def _turn_roles(
         self,
         present: Mapping[UUID, RoleDefinition],
@@ -160,7 +155,7 @@ class _Switch:
         target: Target,
     ) -> dict[UUID, UUID]:
         """End, redefine and make roles, and return which role follows each."""
-        uow, owner = self.uow, self._owner_role(present)
+        uow, owner = self.uow, _owner_role(present)
         ids = {target.owner.key: owner}
         for role in present.values():
             if not role.custom and not role.is_owner_role and table[role.id] == role.key:
@@ -199,11 +194,10 @@ class _Remapped:
 
     def _grants(self) -> None:
         uow, g, m = self.uow, t.grants, t.members.c
-        live = or_(g.c.valid_to.is_(None), g.c.valid_to > uow.now)
         rows = uow.all(
             uow.own(g, *g.c, m.owner_of_record)
             .join(t.members, (m.organisation_id == g.c.organisation_id) & (m.id == g.c.member_id))
-            .where(g.c.kind == "role", live, g.c.role_id.in_(self._moving))
+            .where(g.c.kind == "role", grants.is_live(uow), g.c.role_id.in_(self._moving))
             .order_by(g.c.valid_from, g.c.id)
         )
         new = []
@@ -236,6 +230,10 @@ class _Remapped:
     @property
     def _moving(self) -> list[UUID]:
         return [role_id for role_id, follower in self.follows.items() if follower != role_id]
+
+
+def _owner_role(present: Mapping[UUID, RoleDefinition]) -> UUID:
+    return next(role.id for role in present.values() if role.is_owner_role)
 
 
 def _ways(

@@ -4,7 +4,7 @@ Invariant: nothing outside this package commits.
 """
 
 from gateway.storage.prepared import Record
-from gateway.storage.unit_of_work.unit import UnitOfWork
+from gateway.storage.unit_of_work.unit import COUNTED, UnitOfWork
 from gateway.storage.unit_of_work.work import Work
 
-__all__ = ["Record", "UnitOfWork", "Work"]
+__all__ = ["COUNTED", "Record", "UnitOfWork", "Work"]
