@@ -78,7 +78,9 @@ class SigningIn:
         visit = self.visit
         try:
             attempt = visit.find_attempt(handle)
-            visit.run(lambda uow: signin.consume(uow, visit.connection.id, handle, attempt.cookie))
+            visit.run_unlocked(
+                lambda uow: signin.consume(uow, visit.connection.id, handle, attempt.cookie)
+            )
         except SignInFailed:
             visit.trace.cross("attempt", "no attempt of this browser")
             raise

@@ -1,10 +1,6 @@
 """Who waits for whom: the organisation's lock holds up nobody who does not count its rows."""
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic
-from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -13,36 +9,14 @@ from gateway.services import access
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.factories import OPERATOR
+from tests.held_lock import HELD, while_locked
 from tests.races.conftest import NUMBERS
 from tests.scene import Scene, scene
-
-HELD = 3.0
-"""Seconds for which the lock is held; nobody may wait near as long."""
 
 
 @pytest.fixture
 def here(work: Work) -> Scene:
     return scene(work, f"waiting-{next(NUMBERS)}")
-
-
-def while_locked(here: Scene, do: Callable[[], Any]) -> float:
-    """Do something while another unit holds the organisation's lock; say how long it took."""
-    locked, done = threading.Event(), threading.Event()
-
-    def hold(_: UnitOfWork) -> None:
-        locked.set()
-        done.wait(HELD)
-
-    holder = threading.Thread(target=here.do, args=(hold,))
-    holder.start()
-    try:
-        assert locked.wait(10)
-        began = monotonic()
-        do()
-        return monotonic() - began
-    finally:
-        done.set()
-        holder.join()
 
 
 @pytest.mark.parametrize("kind", [pytest.param("postgresql", id="postgresql")], indirect=True)
@@ -75,7 +49,7 @@ def test_a_session_begins_without_waiting_while_the_organisation_is_locked(here:
         uow.insert(t.session_proofs, **known)
 
     organisation_id = here.house.organisation_id
-    took = while_locked(here, lambda: here.work.run_unlocked(organisation_id, OPERATOR, begin))
+    took = while_locked(here.do, lambda: here.work.run_unlocked(organisation_id, OPERATOR, begin))
     assert took < HELD / 3
     assert len(here.rows(t.session_proofs, member_id=here.house.owner_id)) == 1
 
@@ -86,16 +60,16 @@ def test_reading_never_waits(here: Scene) -> None:
         with here.work.snapshot(here.house.organisation_id) as uow:
             access.load(uow, [here.house.owner_id])
 
-    assert while_locked(here, read) < HELD / 3
+    assert while_locked(here.do, read) < HELD / 3
 
 
 @pytest.mark.parametrize("kind", [pytest.param("postgresql", id="postgresql")], indirect=True)
 def test_another_organisation_does_not_wait(here: Scene, work: Work) -> None:
     other = scene(work, f"elsewhere-{next(NUMBERS)}")
-    assert while_locked(here, lambda: other.post("anna@elsewhere.test")) < HELD / 3
+    assert while_locked(here.do, lambda: other.post("anna@elsewhere.test")) < HELD / 3
 
 
 def test_who_changes_the_same_organisation_waits_its_turn(here: Scene) -> None:
-    took = while_locked(here, lambda: here.post("anna@waiting.test"))
+    took = while_locked(here.do, lambda: here.post("anna@waiting.test"))
     assert took >= HELD * 0.9
     assert len(here.rows(t.directory_users)) == 1

@@ -14,6 +14,7 @@ from idp_fixtures.openid_provider.accounts import Account, entra, google, guid, 
 from idp_fixtures.openid_provider.hostile.scenes import Attack, saying
 from idp_fixtures.openid_provider.keys import spare
 from tests.factories import user_record
+from tests.held_lock import HELD, while_locked
 from tests.wire.oidc.conftest import Stage, newcomer
 from tests.wire.saml.conftest import refusal
 
@@ -211,6 +212,22 @@ def test_unknown_keys_do_not_make_us_ask_without_end(stage: Stage) -> None:
             patch.setattr(stage.server.provider, "key", lambda _, key=token: key)
             stage.refusal()
     assert stage.server.site.visited.count("/jwks") <= 3
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_who_only_knows_the_address_holds_up_nobody_and_waits_for_nobody(stage: Stage) -> None:
+    """Beginning a sign-in and failing at it change no right: neither takes the lock."""
+    browser = stage.browser()
+
+    def begin_and_fail() -> None:
+        state = asked(stage.begin(browser))["state"]
+        for query in (f"code=x&state={state}", "code=x&state=y"):
+            iss = f"&iss={stage.server.issuer}"
+            refusal(browser.get(f"{stage.addresses.redirect_uri}?{query}{iss}"))
+
+    assert while_locked(stage.lodge.do, begin_and_fail) < HELD / 3
+    traces = stage.lodge.rows(t.signin_traces)
+    assert sorted(trace.code for trace in traces) == ["attempt_unknown", "provider_refused"]
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)

@@ -17,6 +17,7 @@ from idp_fixtures.saml_idp.provider import okta, packed
 from idp_fixtures.saml_idp.security import Encryption
 from tests.clock import Clock
 from tests.factories import user_record
+from tests.held_lock import HELD, while_locked
 from tests.unit.saml.bench import key
 from tests.wire.saml.conftest import ANN, ORIGIN, Stage, query_of, refusal, staged
 
@@ -315,6 +316,25 @@ def test_whoever_must_prove_it_again_is_asked_by_the_provider_afresh(stage: Stag
     assert stage.come_back(browser, asked, authenticated=timedelta(0)).status_code == 303
     assert stage.entrance(browser).is_fresh(stage.clock())
     assert browser.session != before
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_who_only_knows_the_address_holds_up_nobody_and_waits_for_nobody(stage: Stage) -> None:
+    """Beginning a sign-in and failing at it change no right: neither takes the lock."""
+    browser = stage.browser()
+
+    def begin_and_fail() -> None:
+        asked = stage.begin(browser)
+        form = {"SAMLResponse": "x", "RelayState": asked.relay_state}
+        assert refusal(browser.post(stage.addresses.acs_url, form)) == "malformed"
+        unasked = {"SAMLResponse": "x"}
+        assert refusal(browser.post(stage.addresses.acs_url, unasked)) == "attempt_unknown"
+
+    assert while_locked(stage.lodge.do, begin_and_fail) < HELD / 3
+    traces = stage.lodge.rows(t.signin_traces)
+    assert sorted(trace.code for trace in traces) == ["attempt_unknown", "malformed"]
+    begun = [row for row in stage.lodge.rows(t.signin_attempts) if not row.test]
+    assert [row.consumed_at is None for row in begun] == [False]
 
 
 def test_an_unknown_address_is_none(stage: Stage) -> None:
