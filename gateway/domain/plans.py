@@ -53,11 +53,8 @@ class ScimOverage(StrEnum):
     BILL = "bill"
 
 
-class Charge(StrEnum):
-    """When a new seat is paid."""
-
-    NEXT_RENEWAL = "next_renewal"
-    PRORATED = "prorated"
+CHARGE = "next_renewal"
+"""When a new seat is paid, in every plan; nothing is charged in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,6 @@ class Plan:
     period: str = "month"
     included_seats: int = 0
     seat_limit: int | None = None
-    charge: Charge = Charge.NEXT_RENEWAL
     features: frozenset[str] = frozenset()
     policies: Mapping[str, object] = field(default_factory=dict)
 

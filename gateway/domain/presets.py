@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.permissions import BASE_ATOMS, ORG_ATOMS, SECTIONS, expand_bot, expand_org
-from gateway.domain.plans import Charge, Plan
+from gateway.domain.plans import CHARGE, Plan
 from gateway.domain.policies import DEFAULT_ROLE, Layer, Layers, Policies, check_policies
 from gateway.domain.roles import RECORD_SCOPES, RoleTemplate
 
@@ -257,9 +257,8 @@ def _plan(key: str, values: Mapping[str, Any], place: str) -> Plan:
     limit = values.get("seat_limit")
     if limit is not None and (type(limit) is not int or limit < 0):
         raise PresetError(f"{place}.seat_limit: expected a number of seats, or null for no limit")
-    charge = values.get("charge", Charge.NEXT_RENEWAL.value)
-    if charge not in list(Charge):
-        raise PresetError(f"{place}.charge: expected {' or '.join(Charge)}")
+    if values.get("charge", CHARGE) != CHARGE:
+        raise PresetError(f"{place}.charge: expected {CHARGE}; seats are never prorated")
     return Plan(
         key=key,
         base=base,
@@ -267,7 +266,6 @@ def _plan(key: str, values: Mapping[str, Any], place: str) -> Plan:
         period=values.get("period", "month"),
         included_seats=values.get("included_seats", 0),
         seat_limit=limit,
-        charge=Charge(charge),
         features=frozenset(values.get("features", ())),
         policies=_policies(values.get("policies", {}), f"{place}.policies"),
     )

@@ -224,6 +224,12 @@ def require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
             raise InvalidRequest(f"{name} is one of {allowed}.", field=name)
     if settings.get("last_owner") == "succeed" and not agreed.ownership_may_pass:
         raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
+    if settings.get("seat_overage") == "bill" and not agreed.may_bill:
+        raise InvalidRequest(
+            f"The plan {agreed.plan} has no price for a seat, so none beyond its limit is billed.",
+            levers=("Choose refuse or waitlist.", "Take a plan that has prices."),
+            field="seat_overage",
+        )
 
 
 def has_successor(uow: UnitOfWork) -> bool:

@@ -30,16 +30,29 @@ class Terms:
     state: SubscriptionState
     features: frozenset[str]
     seat_limit: int | None
+    renews: bool
 
     def seat_policy(self, scim_overage: str | None = None) -> SeatPolicy:
-        """Return how seats are counted; a connection may say what happens at its limit."""
+        """Return how seats are counted; a connection may say what happens at its limit.
+
+        One that bills is taken to refuse while there is nothing that a seat could be billed on.
+        """
+        of_idp = ScimOverage(scim_overage or self.policies["scim_overage"])
+        if of_idp is ScimOverage.BILL and not self.may_bill:
+            of_idp = ScimOverage.REFUSE
         return SeatPolicy(
             limit=self.seat_limit,
             owner_counts=self.policies["owner_counts_as_seat"],
             pending_counts=self.policies["pending_counts_as_seat"],
             overage=Overage(self.policies["seat_overage"]),
-            scim_overage=ScimOverage(scim_overage or self.policies["scim_overage"]),
+            scim_overage=of_idp,
         )
+
+    @property
+    def may_bill(self) -> bool:
+        """Whether a connection may go beyond the limit: renewals charge it, or it was agreed."""
+        said = self.policies["seat_overage"], self.policies["scim_overage"]
+        return self.renews or "bill" in said
 
     @property
     def ownership_may_pass(self) -> bool:
@@ -91,6 +104,7 @@ def _load(uow: UnitOfWork, at: datetime | None) -> Terms:
         state=SubscriptionState(subscription.state),
         features=frozenset(subscription.features),
         seat_limit=subscription.seat_limit,
+        renews=subscription.current_period_end is not None,  # a plan without prices never does
     )
 
 

@@ -156,8 +156,9 @@ def _within_limit(town: Town, house: House, counted: tuple[int, int]) -> Iterato
             select(p.name, p.value).where(p.organisation_id == here, p.valid_to.is_(None))
         )
     }
+    priced = house.preset == "pleep"
     billed = agreed["seat_overage"] == "bill" or any(
-        row.seat_overage == "bill"
+        priced and row.seat_overage == "bill"
         for row in town.rows(select(c.seat_overage).where(c.organisation_id == here))
     )
     used = counted[0] - (0 if agreed["owner_counts_as_seat"] else counted[1])

@@ -155,13 +155,14 @@ def _house(work: Work, rng: Random, slug: str) -> House:
 
 def add_connection(uow: UnitOfWork, house: House, rng: Random, name: str) -> None:
     """Make one more connection with some settings."""
+    priced = house.preset == "pleep"  # elsewhere nothing is charged, whatever is added
     made = connections.create(
         uow,
         name,
         house.successor_id,
         unmapped=rng.choice(("default_role", "default_role", "no_access")),
         bot_scope=rng.choice((None, "all", "selected")),
-        seat_overage=rng.choice(("refuse", "waitlist", "bill")),
+        seat_overage=rng.choice(("refuse", "waitlist", "bill" if priced else "refuse")),
     )
     house.connections.append(made)
     here = connections.get(uow, made)

@@ -9,11 +9,20 @@ from sqlalchemy import func, select
 
 from gateway.domain.errors import InvalidRequest, SeatLimitReached, SubscriptionExpired
 from gateway.domain.plans import SeatCount
-from gateway.services import connections, members, organisations, ownership, policies, terms
+from gateway.services import (
+    connections,
+    members,
+    organisations,
+    ownership,
+    policies,
+    preset_switch,
+    subscriptions,
+    terms,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from tests.factories import OPERATOR, found_organisation
-from tests.scene import Scene
+from tests.scene import Scene, scene
 
 
 def recounted(here: Scene) -> SeatCount:
@@ -123,11 +132,38 @@ def test_a_cut_of_the_limit_evicts_nobody_and_blocks_additions(here: Scene) -> N
         here.post("bert@acme.test")
 
 
-def test_where_overage_is_billed_the_seat_is_added(here: Scene) -> None:
-    here.limit_seats(2)
+def test_where_a_renewal_charges_it_a_connection_adds_the_seat(work: Work) -> None:
+    here = scene(work, "pleep", "pleep")
+    here.limit_seats(1)
     here.configure(seat_overage="bill")
-    user = here.post("anna@acme.test")
+    user = here.post("anna@pleep.test")
     assert here.member(user.member_id).state == "active"
+    (seats,) = here.see(lambda uow: subscriptions.standing(uow).lines[1:])
+    assert (seats.quantity, seats.amount) == (2, 2 * 1500)
+
+
+def test_nothing_is_billed_by_a_connection_where_nothing_is_charged(here: Scene) -> None:
+    """Otherwise who configures it would lift a limit that only the operator lifts."""
+    here.configure(seat_overage="bill")
+    here.limit_seats(2)  # and with it ends what the operator had agreed to
+    with pytest.raises(SeatLimitReached):
+        here.post("anna@acme.test")
+    with pytest.raises(InvalidRequest, match="no price for a seat"):
+        here.configure(seat_overage="bill")
+    here.do(lambda uow: policies.change(uow, {"scim_overage": "bill"}))
+    here.configure(seat_overage="bill", unmapped="no_access")
+    assert here.member(here.post("anna@acme.test").member_id).state == "active"
+
+
+def test_a_connection_that_bills_refuses_once_the_plan_has_no_prices(work: Work) -> None:
+    here = scene(work, "pleep", "pleep")
+    here.configure(seat_overage="bill")
+    here.limit_seats(1)
+    switched = preset_switch.Wish(preset="whatsapp", plan="free_trial")
+    seen = here.run(preset_switch.preview, switched)
+    here.run(preset_switch.apply, switched, seen.token)
+    with pytest.raises(SeatLimitReached):
+        here.post("anna@pleep.test")
 
 
 def test_an_expired_subscription_blocks_additions_by_hand_and_not_the_provider(

@@ -1,5 +1,6 @@
 """Seats and money over HTTP: both currencies, every limit, renewal, expiry and warnings."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,9 @@ PREVIEW = "POST /organisations/{organisation}/subscription:preview"
 READ = "GET /organisations/{organisation}/subscription"
 INVITE = "POST /organisations/{organisation}/invitations"
 Boss = Callable[..., Caller]
+BOTH_CURRENCIES = pytest.mark.parametrize(
+    ("currency", "price"), [("KZT", 780_000), ("USD", 1500)], ids=["KZT", "USD"]
+)
 
 
 @pytest.fixture
@@ -107,13 +111,14 @@ def test_two_more_members_are_paid_at_the_next_renewal(
 
 
 @pytest.mark.requires(INVITE)
-def test_an_invitation_adds_a_seat_and_no_charge(boss: Boss) -> None:
+@BOTH_CURRENCIES
+def test_an_invitation_adds_a_seat_and_no_charge(boss: Boss, currency: str, price: int) -> None:
     """S0-34, S0-35, S0-36."""
-    owner = boss("pleep", currency="KZT")
+    owner = boss("pleep", currency=currency)
     before = renewal(owner)
     assert invite(owner, "new@shop.test", "admin").status_code == 201
     after = renewal(owner)
-    assert after["amount"] - before["amount"] == 780_000
+    assert (after["amount"] - before["amount"], after["currency"]) == (price, currency)
     assert (after["seats_used"], after["seats_pending"]) == (before["seats_used"] + 1, 1)
     assert owner.get("invoices").get_json()["items"] == []
 
@@ -152,22 +157,47 @@ def test_an_expired_subscription_closes_chatbots_until_it_is_renewed(
 
 
 @pytest.mark.requires(RENEW)
-def test_a_renewal_is_invoiced_by_the_worker_and_paid_once(boss: Boss, work: Work) -> None:
-    """S0-36: the amount is that of the day of renewal."""
-    owner = boss("pleep", currency="KZT")
+@pytest.mark.parametrize(
+    ("currency", "total", "printed"),
+    [
+        pytest.param(
+            "KZT", 8_410_000, ["68,500.00", "7,800.00", "15,600.00", "84,100.00"], id="KZT"
+        ),
+        pytest.param("USD", 18_000, ["150.00", "15.00", "30.00", "180.00"], id="USD"),
+    ],
+)
+def test_a_renewal_is_invoiced_by_the_worker_and_paid_once(
+    boss: Boss, work: Work, currency: str, total: int, printed: list[str]
+) -> None:
+    """S0-33, S0-36: the amount is that of the day of renewal, in one currency."""
+    owner = boss("pleep", currency=currency)
     employ(owner, 2)
     pass_time(work, timedelta(days=32))
     assert owner.get("subscription").get_json()["state"] == "past_due"
     (invoice,) = owner.get("invoices").get_json()["items"]
-    assert (invoice["total"], invoice["state"], invoice["currency"]) == (8_410_000, "open", "KZT")
+    said = (invoice["total"], invoice["state"], invoice["currency"])
+    assert said == (total, "open", currency)
     for _ in range(2):
         paid = owner.post("subscription:renew", {"reference": "bank-1"})
         assert paid.get_json()["state"] == "active"
     shown = owner.get(f"invoices/{invoice['id']}").get_json()
     assert (shown["state"], shown["reference"]) == ("paid", "bank-1")
-    assert "84,100.00" in shown["html"]
+    base, seat, seats, all_of_it = printed
+    assert cells(shown["html"]) == [
+        ["base", "1", base, base],
+        ["seat", "2", seat, seats],
+        [f"Total {currency}", all_of_it],
+    ]
+    other = {"KZT": "USD", "USD": "KZT"}[currency]
     assert "Shop" in shown["html"]
+    assert other not in shown["html"]
     problem(owner.post("subscription:renew", {"reference": "bank-2"}), 422, "invalid_request")
+
+
+def cells(html: str) -> list[list[str]]:
+    """Return what the rows of an invoice's table say, its heading left out."""
+    rows = re.findall(r"<tr>(.*?)</tr>", html)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows[1:]]
 
 
 def test_what_is_not_paid_in_time_expires_and_is_owed_no_more(boss: Boss, work: Work) -> None:

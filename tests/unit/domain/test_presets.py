@@ -252,6 +252,7 @@ MEMBER = ("presets", "pleep", "roles", "member")
         (("presets", "pleep", "plans", "business", "seat"), {"KZT": 1}, "same currencies"),
         (("presets", "pleep", "plans", "business", "included_seats"), 0.5, "integers"),
         (("presets", "pleep", "plans", "business", "charge"), "later", "charge: expected"),
+        (("presets", "pleep", "plans", "business", "charge"), "prorated", "never prorated"),
         (("presets", "pleep", "custom_roles"), {"toggles": {"org": ["fly"]}}, "org.fly"),
     ],
 )
