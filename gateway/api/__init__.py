@@ -34,6 +34,7 @@ from gateway.api import (
     sessions,
     sign_in_rules,
     subscription,
+    subscription_change,
     teams,
     webhooks,
 )
@@ -48,6 +49,7 @@ NOUNS = (
     policies,
     preset_switch,
     subscription,
+    subscription_change,
     chatbots,
     connections,
     scim_clients,

@@ -1,6 +1,5 @@
 """Taking over another preset: previewed for everybody, and applied exactly as it was previewed."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +9,10 @@ from gateway.api.endpoint import Endpoints, holds_or_operator
 from gateway.api.models import Answer, Body, Word
 from gateway.api.organisations import Organisation
 from gateway.api.organisations import read as read_organisation
+from gateway.api.rehearsed import Change, grouped
 from gateway.api.subscription import Renewal
 from gateway.domain import errors
-from gateway.domain.decisions import powers
 from gateway.services import preset_switch
-from gateway.services.rehearsals import Effect
 from gateway.storage.unit_of_work import UnitOfWork
 
 routes = Endpoints()
@@ -69,25 +67,6 @@ class RoleMove(Answer):
     api_keys: list[UUID]
 
 
-class Somebody(Answer):
-    """A member by id and name."""
-
-    id: UUID
-    name: str
-
-
-class Change(Answer):
-    """What the same change means for each of these members."""
-
-    from_role: str | None
-    to_role: str | None
-    from_scope: str | None
-    to_scope: str | None
-    gains: list[str]
-    losses: list[str]
-    members: list[Somebody]
-
-
 class Obstacle(Answer):
     """Why the switch would be refused."""
 
@@ -121,7 +100,7 @@ def preview(uow: UnitOfWork, body: PresetWish) -> Preview:
     before, after = found.standing
     return Preview(
         **found.said,
-        changes=_grouped(found.effects),
+        changes=grouped(found.effects),
         renewal_before=Renewal.model_validate(before),
         renewal_after=Renewal.model_validate(after),
         plan_token=None if found.said["refused"] else found.token,
@@ -154,31 +133,3 @@ def _wish(body: PresetWish) -> preset_switch.Wish:
         plan=body.plan,
         roles={each.role_id: each.to for each in body.roles},
     )
-
-
-def _grouped(effects: Iterable[Effect]) -> list[Change]:
-    found: dict[tuple[Any, ...], list[Somebody]] = {}
-    for effect in effects:
-        before, after = powers(effect.before), powers(effect.after)
-        change = (
-            effect.before.get("role"),
-            effect.after.get("role"),
-            effect.before.get("scope"),
-            effect.after.get("scope"),
-            tuple(sorted(after - before)),
-            tuple(sorted(before - after)),
-        )
-        somebody = Somebody(id=effect.member_id, name=effect.name)
-        found.setdefault(change, []).append(somebody)
-    return [
-        Change(
-            from_role=change[0],
-            to_role=change[1],
-            from_scope=change[2],
-            to_scope=change[3],
-            gains=list(change[4]),
-            losses=list(change[5]),
-            members=members,
-        )
-        for change, members in found.items()
-    ]

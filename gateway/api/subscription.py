@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from gateway.api.endpoint import OPERATOR, Endpoints, holds_or_operator
+from gateway.api.endpoint import Endpoints, holds_or_operator
 from gateway.api.models import Answer, Body, Page, Word
 from gateway.api.paging import Paging
 from gateway.services import invoices, organisations, subscriptions
@@ -22,19 +22,6 @@ PLACE = "/organisations/{organisation}/subscription"
 READ = holds_or_operator("billing.read")
 PAY = holds_or_operator("billing.manage")
 MAX_SEATS = 10_000_000
-
-
-class SubscriptionChange(Body):
-    """What the operator changes of a subscription; what is left out stays."""
-
-    plan: Word | None = None
-    state: Word | None = None
-    seat_limit: Annotated[int, Field(ge=0, le=MAX_SEATS)] | None = Field(
-        default=None, description="Null lifts the limit."
-    )
-    add_ons: list[Word] | None = Field(
-        default=None, max_length=10, description="All that are wanted, the present ones included."
-    )
 
 
 class Wish(Body):
@@ -120,16 +107,6 @@ def read(uow: UnitOfWork) -> Subscription:
         active_members=row.active_members,
         renewal=_shown(subscriptions.standing(uow)),
     )
-
-
-@routes.endpoint(f"PATCH {PLACE}", OPERATOR, tagged=True)
-def change(uow: UnitOfWork, body: SubscriptionChange) -> Subscription:
-    """Change plan, state, seat limit or add-ons of a subscription.
-
-    A lower limit evicts nobody; a higher one admits who waits.
-    """
-    organisations.change_subscription(uow, **body.model_dump(exclude_unset=True))
-    return read(uow)
 
 
 @routes.endpoint(f"POST {PLACE}:preview", READ)

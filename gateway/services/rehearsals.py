@@ -63,17 +63,31 @@ def rehearse(uow: UnitOfWork, change: Document, verb: Verb) -> Outcome:
     return seen[0]
 
 
-def perform(uow: UnitOfWork, change: Document, verb: Verb, token: str | None) -> Outcome:
-    """Carry a change out as it was rehearsed.
+def always(_: Outcome) -> bool:
+    """Whether a change needs its rehearsal, whatever it does."""
+    return True
+
+
+def perform(
+    uow: UnitOfWork,
+    change: Document,
+    verb: Verb,
+    token: str | None,
+    *,
+    needed: Callable[[Outcome], bool] = always,
+) -> Outcome:
+    """Carry a change out as it was rehearsed, which it need not be where `needed` says so.
 
     :raises PreconditionRequired: no token. :raises PlanStale: it names another change, or the
         organisation has moved since.
     """
+    done = _carry_out(uow, change, verb)
+    if token is None and not needed(done):
+        return done
     if token is None:
         raise PreconditionRequired(
             "This is applied by the plan_token of its preview.", levers=("Preview it first.",)
         )
-    done = _carry_out(uow, change, verb)
     if not hmac.compare_digest(done.token, token):
         raise PlanStale(
             "What was previewed would not happen any more.",
@@ -126,6 +140,10 @@ def _everybody(uow: UnitOfWork) -> Everybody:
 
 
 def _summary(document: Mapping[str, Any]) -> Document:
-    """Return what counts of an access: a role by its key, for a new one's id is made each time."""
+    """Return what counts of an access, without what the plan lacks.
+
+    A role is told by its key, for a new one's id is made each time.
+    """
     told = funnel.summary(document)
-    return {**told, "role": told["role"] and told["role"]["key"]}
+    atoms = sorted(frozenset(told["org_atoms"]) - frozenset(document["unavailable"]))
+    return {**told, "org_atoms": atoms, "role": told["role"] and told["role"]["key"]}

@@ -181,6 +181,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "Wish": lambda _: {},
     "Transfer": lambda x: {"to": str(x["successor"])},
     "Payment": lambda _: {"reference": "payment-1"},
+    "SubscriptionWish": lambda _: {"seat_limit": 500, "add_ons": []},
     "SubscriptionChange": lambda _: {"seat_limit": 500},
     "NewChatbot": lambda _: {"name": "Another"},
     "ChatbotChange": lambda _: {"name": "Renamed"},

@@ -49,7 +49,9 @@ def test_an_operator_founds_an_organisation_and_hands_out_its_first_key(
 
 def test_the_operator_changes_a_subscription(operator: Caller, owner: Caller) -> None:
     path = f"/organisations/{owner.organisation_id}/subscription"
-    changed = made(operator.patch(path, {"seat_limit": 3, "add_ons": []}), 200)
+    wish: dict[str, Any] = {"seat_limit": 3, "add_ons": []}
+    seen = made(operator.post(f"{path}:preview-change", wish), 200)
+    changed = made(operator.patch(path, {**wish, "plan_token": seen["plan_token"]}), 200)
     assert (changed["seat_limit"], changed["features"]) == (3, [])
     problem(owner.get("scim-connections"), 403, "plan_feature")
     problem(operator.patch(path, {"add_ons": ["rocket"]}), 422, "invalid_request")
