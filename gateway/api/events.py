@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import DEFAULT_LIMIT, MAX_LIMIT, Answer, Query, Word
+from gateway.domain.errors import FeedDropped
 from gateway.domain.webhooks import checked_events
 from gateway.services import feed
 from gateway.storage.unit_of_work import UnitOfWork
@@ -44,9 +45,16 @@ class Feed(Answer):
     last: int
 
 
-@routes.endpoint("GET /organisations/{organisation}/events", holds("audit.read"))
+@routes.endpoint(
+    "GET /organisations/{organisation}/events", holds("audit.read"), errors=(FeedDropped,)
+)
 def listing(uow: UnitOfWork, query: FeedQuery) -> Feed:
-    """Read the feed on: the ordered truth, without gaps, within a second of each commit."""
+    """Read the feed on: the ordered truth, without gaps, within a second of each commit.
+
+    Events are kept for the days that the policy `feed_days` says. Where the next one after
+    `after` is gone, the answer is 410 and says under `details` with which `after` to go on, so
+    that nobody skips anything without knowing.
+    """
     wanted = [] if query.type is None else checked_events([query.type])
     found = feed.read(uow, query.after, query.limit, wanted)
     return Feed(items=[Event.model_validate(each) for each in found.events], last=found.last)

@@ -47,6 +47,7 @@ STATUSES: Mapping[type[errors.GatewayError], int] = {
     errors.SuccessorRequired: 422,
     errors.PreconditionFailed: 412,
     errors.PreconditionRequired: 428,
+    errors.FeedDropped: 410,
     errors.ScopeUndecided: 422,
     errors.BadEmail: 422,
     errors.IdempotencyMismatch: 422,

@@ -22,6 +22,7 @@ from gateway.services import (
     certificate_warnings,
     closures,
     expiry,
+    feed_retention,
     idempotency,
     invited,
     letters,
@@ -103,6 +104,7 @@ class Worker:
             self.warn_of_certificates,
             self.purge,
             self.drop_old_events,
+            self.drop_old_feed,
             self.purge_organisations,
             self.keep_up,
         ):
@@ -230,22 +232,12 @@ class Worker:
         return False
 
     def drop_old_events(self) -> bool:
-        """Drop a pass of the events that are kept long enough; True if there are more."""
-        now = self._time_for("retention", PURGE_EVERY)
-        if now is None:
-            return False
-        with self.work.platform() as connection:
-            old = retention.due(connection, now)
-        dropped = [
-            self.work.run_unlocked(
-                each.organisation_id, SYSTEM, partial(retention.drop, kept_since=each.kept_since)
-            )
-            for each in old
-        ]
-        if retention.PASS in dropped:
-            return True
-        self._seen_to["retention"] = now
-        return False
+        """Drop a pass of the audit that is kept long enough; True if there is more."""
+        return self._drop("retention", retention.due, retention.drop)
+
+    def drop_old_feed(self) -> bool:
+        """Drop a pass of the feed that is kept long enough; True if there is more."""
+        return self._drop("feed", feed_retention.due, feed_retention.drop)
 
     def purge_organisations(self) -> bool:
         """Delete a pass of each organisation that nothing brings back; True if there is more."""
@@ -293,6 +285,28 @@ class Worker:
             ending = due(connection, now)
         for organisation_id, ids in ending.items():
             self._in_time(organisation_id, lambda uow, ids=ids: warn(uow, ids))  # type: ignore[misc]
+        self._seen_to[task] = now
+        return False
+
+    def _drop(
+        self,
+        task: str,
+        due: Callable[[Connection, datetime], Sequence[retention.Due]],
+        drop: Callable[..., int],
+    ) -> bool:
+        now = self._time_for(task, PURGE_EVERY)
+        if now is None:
+            return False
+        with self.work.platform() as connection:
+            old = due(connection, now)
+        dropped = [
+            self.work.run_unlocked(
+                each.organisation_id, SYSTEM, partial(drop, kept_since=each.kept_since)
+            )
+            for each in old
+        ]
+        if retention.PASS in dropped:
+            return True
         self._seen_to[task] = now
         return False
 

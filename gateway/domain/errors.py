@@ -245,6 +245,12 @@ class PreconditionRequired(GatewayError):
     code = "precondition_required"
 
 
+class FeedDropped(GatewayError):
+    """The feed begins later than it was asked for; details say where."""
+
+    code = "feed_dropped"
+
+
 class ScopeUndecided(GatewayError):
     """A first chatbot rule needs the connection's scope chosen."""
 

@@ -71,11 +71,15 @@ LOG_DAYS = range(1, 366)
 AUDIT_DAYS = range(30, 3651)
 """Days for which events of the audit may be kept."""
 
+FEED_DAYS = range(31, 3651)
+"""Days for which the event feed may be read on: longer than deliveries stay in their log."""
+
 NUMBERS: Mapping[str, tuple[range, str]] = {
     "invite_ttl_days": (INVITATION_DAYS, "days"),
     "session_hours": (SESSION_HOURS, "hours"),
     "scim_log_days": (LOG_DAYS, "days"),
     "audit_days": (AUDIT_DAYS, "days"),
+    "feed_days": (FEED_DAYS, "days"),
 }
 """Policies that are a number."""
 
@@ -96,6 +100,7 @@ KEEPERS: Mapping[str, Keeper] = {
     "scim_overage": Keeper.OPERATOR,
     "subscription_expired": Keeper.OPERATOR,
     "audit_days": Keeper.OPERATOR,
+    "feed_days": Keeper.OPERATOR,
     "scim_log_days": Keeper.OPERATOR,
 }
 """Policies that not everybody who may change the organisation overrides: what ownership rests on,

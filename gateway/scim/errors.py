@@ -49,6 +49,7 @@ SCIM_ERRORS: dict[type[errors.GatewayError], Form] = {
     errors.SuccessorRequired: (400, "mutability"),
     errors.PreconditionFailed: (412, None),
     errors.PreconditionRequired: (428, None),
+    errors.FeedDropped: (409, None),
     errors.ScopeUndecided: (400, "invalidValue"),
     errors.BadEmail: (400, "invalidValue"),
     errors.IdempotencyMismatch: (400, "invalidValue"),

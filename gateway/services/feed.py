@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.errors import FeedDropped
 from gateway.domain.webhooks import wants
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -54,6 +55,8 @@ def read(uow: UnitOfWork, after: int, limit: int, events: Sequence[str] = ()) ->
     """Return at most `limit` events after a number, those of the wanted types.
 
     `last` is the number of the last event looked at, wanted or not.
+
+    :raises FeedDropped: the next event is not kept any more.
     """
     rows = t.outbox.c
     looked_at = uow.all(
@@ -62,5 +65,21 @@ def read(uow: UnitOfWork, after: int, limit: int, events: Sequence[str] = ()) ->
         .order_by(rows.sequence)
         .limit(limit)
     )
+    _require_kept(uow, after)
     last = looked_at[-1].sequence if looked_at else after
     return Stretch([Event.of(row) for row in looked_at if wants(events, row.type)], last)
+
+
+def _require_kept(uow: UnitOfWork, after: int) -> None:
+    """Refuse where events after a number are gone; asked after reading, so that none was missed."""
+    dropped = int(uow.scalar(uow.own(t.chains, t.chains.c.feed_dropped)) or 0)
+    if after < dropped:
+        raise FeedDropped(
+            f"The feed begins with event {dropped + 1}; those before it are not kept any more.",
+            levers=(
+                f"Read what is true now, then read on with after={dropped}.",
+                "The audit may have the older events still.",
+            ),
+            first=dropped + 1,
+            after=dropped,
+        )

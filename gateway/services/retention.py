@@ -41,7 +41,7 @@ class Due:
 
 def due(connection: Connection, now: datetime) -> Sequence[Due]:
     """Return the organisations with events that are older than they keep them."""
-    kept = _days(connection, now)
+    kept = longest_days(connection, now, POLICY)
     found: list[Due] = []
     for days in sorted({DEFAULT_DAYS, *kept.values()}):
         since = now - timedelta(days=days)
@@ -89,13 +89,13 @@ def forget_mail(connection: Connection, now: datetime) -> int:
     return dropped
 
 
-def _days(connection: Connection, now: datetime) -> dict[UUID, int]:
+def longest_days(connection: Connection, now: datetime, policy: str) -> dict[UUID, int]:
     """Return the longest retention that each organisation had within the delay."""
     p = t.policies.c
     lately = or_(p.valid_to.is_(None), p.valid_to > now - DELAY)
     days: dict[UUID, int] = {}
     for row in connection.execute(
-        select(p.organisation_id, p.value).where(p.name == POLICY, lately)
+        select(p.organisation_id, p.value).where(p.name == policy, lately)
     ):
         days[row.organisation_id] = max(days.get(row.organisation_id, 0), int(row.value))
     return days

@@ -90,6 +90,8 @@ chains = Table(
     instant("checkpoint_until", nullable=True),
     instant("checkpoint_at", nullable=True),
     Column("feed_sequence", BigInteger, nullable=False, server_default=text("0")),
+    # Up to here the feed was dropped; what is left of it waits for receivers alone.
+    Column("feed_dropped", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("organisation_id"),
     owned(),
 )

@@ -165,6 +165,7 @@ def upgrade() -> None:
         sa.Column("checkpoint_until", types.UTCDateTime(), nullable=True),
         sa.Column("checkpoint_at", types.UTCDateTime(), nullable=True),
         sa.Column("feed_sequence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("feed_dropped", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_chains__organisations")
         ),
