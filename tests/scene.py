@@ -16,6 +16,7 @@ from gateway.domain.identity import Actor, ActorType
 from gateway.domain.plans import SeatCount
 from gateway.services import (
     access,
+    availability,
     connections,
     directory,
     directory_groups,
@@ -94,6 +95,10 @@ class Scene:
         member_id = self.employ(email, role)
         self.do(lambda uow: ownership.recover(uow, member_id))
         return member_id
+
+    def go_live(self, member_id: UUID) -> None:
+        """A member says that they take conversations."""
+        self.run(availability.set_own, member_id, "live", by=self.by(member_id))
 
     # -- the identity provider --------------------------------------------
 

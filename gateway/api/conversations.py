@@ -6,6 +6,7 @@ from uuid import UUID
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Name, Page, Query
 from gateway.api.paging import Paging
+from gateway.domain import errors
 from gateway.services import conversations
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -89,9 +90,9 @@ def read(uow: UnitOfWork, conversation: UUID) -> Conversation:
     return Conversation.model_validate(conversations.get(uow, conversation))
 
 
-@routes.endpoint(f"POST {ONE}:assign", ASSIGN)
+@routes.endpoint(f"POST {ONE}:assign", ASSIGN, errors=(errors.NotEligible,))
 def assign(uow: UnitOfWork, conversation: UUID, body: Assignment) -> Conversation:
-    """Give a conversation to a member who may answer it."""
+    """Give a conversation to a member who is active, live, in its team, and may answer it."""
     conversations.assign(uow, conversation, body.member_id)
     return read(uow, conversation)
 

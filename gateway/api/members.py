@@ -10,6 +10,7 @@ from gateway.api.calls import Call
 from gateway.api.chatbot_wishes import ChatbotWish, chatbots_wanted
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
+from gateway.api.offboarding import ConversationsDisposition, Disposition
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.memberships import MemberState
@@ -100,35 +101,6 @@ class MemberDetail(Member):
 
     access_epoch: int
     access: dict[str, Any]
-
-
-class Disposition(Query):
-    """Who gets what a removed member owned and answered."""
-
-    resources_to: UUID | None = None
-    conversations_to: UUID | None = None
-
-
-class OwnedChatbot(Answer):
-    """A chatbot that the member owns."""
-
-    id: UUID
-    name: str
-
-
-class Belongings(Answer):
-    """Everything live that hangs on a membership."""
-
-    member_id: UUID
-    state: str
-    removed_at: datetime | None
-    owned_chatbots: list[OwnedChatbot]
-    open_conversations: int
-    sessions: int
-    api_keys: int
-    grants: int
-    team_seats: int
-    has_access: bool
 
 
 class DoneTo(Answer):
@@ -228,10 +200,16 @@ def explain(uow: UnitOfWork, call: Call, member: UUID, query: ExplainQuery) -> E
         return Explanation.model_validate(explaining.answer(snapshot, question))
 
 
-@routes.endpoint(f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner))
-def deactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
-    """End all access until somebody reactivates; sessions and keys die at once."""
-    members.deactivate(uow, member)
+@routes.endpoint(
+    f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner, errors.NotEligible)
+)
+def deactivate(uow: UnitOfWork, member: UUID, query: ConversationsDisposition) -> MemberDetail:
+    """End all access until somebody reactivates; sessions and keys die at once.
+
+    Conversations return to the queue; giving them to a member or team takes the permission
+    `conversations.assign`.
+    """
+    leaving.deactivate(uow, member, query.wanted())
     return read(uow, member)
 
 
@@ -264,38 +242,30 @@ def lift_hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
     f"POST {ONE}:remove",
     REMOVE,
     status=204,
-    errors=(*ON_OTHERS, errors.LastOwner),
+    errors=(*ON_OTHERS, errors.LastOwner, errors.NotEligible),
 )
 def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     """End a membership for good.
 
     Owned chatbots go to an owner of record and conversations to the queue, unless others are
-    named.
+    named; giving conversations to a member or team takes the permission `conversations.assign`.
     """
-    leaving.remove(uow, member, query.model_dump())
+    leaving.remove(uow, member, query.wanted(query.resources_to))
 
 
 @routes.endpoint(
     f"POST {ONE}:leave",
     holds("members.leave"),
     status=204,
-    errors=(errors.LastOwner, errors.ManagedByIdP),
+    errors=(errors.LastOwner, errors.ManagedByIdP, errors.NotEligible),
 )
-def leave(uow: UnitOfWork, member: UUID) -> None:
-    """End one's own membership; open conversations return to the queue."""
-    members.leave(uow, member)
+def leave(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
+    """End one's own membership.
 
-
-@routes.endpoint(f"GET {ONE}/offboarding-preview", REMOVE)
-def preview_offboarding(uow: UnitOfWork, member: UUID) -> Belongings:
-    """Read what a removal would end or hand over."""
-    return Belongings.model_validate(leaving.belongings(uow, member))
-
-
-@routes.endpoint(f"GET {ONE}/offboarding-report", REMOVE)
-def report_offboarding(uow: UnitOfWork, member: UUID) -> Belongings:
-    """Read what is left of a membership: of one that has ended, nothing."""
-    return Belongings.model_validate(leaving.belongings(uow, member))
+    Owned chatbots go to an owner of record and conversations to the queue, unless others are
+    named; giving conversations to a member or team takes the permission `conversations.assign`.
+    """
+    leaving.leave(uow, member, query.wanted(query.resources_to))
 
 
 @routes.endpoint(f"GET {ONE}/activity", holds("activity.read"))

@@ -49,6 +49,7 @@ STATUSES: Mapping[type[errors.GatewayError], int] = {
     errors.PreconditionRequired: 428,
     errors.FeedDropped: 410,
     errors.ScopeUndecided: 422,
+    errors.NotEligible: 422,
     errors.BadEmail: 422,
     errors.IdempotencyMismatch: 422,
     errors.RateLimited: 429,

@@ -257,6 +257,12 @@ class ScopeUndecided(GatewayError):
     code = "scope_undecided"
 
 
+class NotEligible(GatewayError):
+    """Whoever was named cannot take the conversation; details say what is `lacking`."""
+
+    code = "not_eligible"
+
+
 class BadEmail(GatewayError):
     """Not an address that the product mails or matches."""
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.domain.identity import Actor
+
 CATALOGUE: dict[str, str] = {
     "organisation.created": "An organisation came to be, with its preset's roles and policies.",
     "organisation.deleted": "An organisation is closed at once; it can be restored for a while.",
@@ -85,6 +87,7 @@ CATALOGUE: dict[str, str] = {
     "conversation.created": "A conversation waits in a queue.",
     "conversation.assigned": "A conversation has an assignee.",
     "conversation.returned": "A conversation went back to the queue with its waiting time.",
+    "conversation.moved": "A conversation waits in a team's queue, as long as it did before.",
     "conversation.closed": "A conversation ended; its assignee stays on record.",
     "webhook.created": "A receiver of events exists.",
     "webhook.updated": "A receiver of events has another address, filter or name.",
@@ -147,7 +150,8 @@ class Fact:
     """One thing that happened: becomes an audit row and a feed row in the change's commit.
 
     `before` and `after` hold only what changed, never a secret. `target` names may be
-    personal and are therefore kept outside the hash chain.
+    personal and are therefore kept outside the hash chain. `actor` is who did it where that is
+    not whoever the unit works for.
     """
 
     action: str
@@ -156,6 +160,7 @@ class Fact:
     after: dict[str, Any] | None = None
     outcome: str = "success"
     data: dict[str, Any] = field(default_factory=dict)
+    actor: Actor | None = None
 
     def __post_init__(self) -> None:
         """Refuse a type that the catalogue does not explain."""

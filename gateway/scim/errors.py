@@ -51,6 +51,7 @@ SCIM_ERRORS: dict[type[errors.GatewayError], Form] = {
     errors.PreconditionRequired: (428, None),
     errors.FeedDropped: (409, None),
     errors.ScopeUndecided: (400, "invalidValue"),
+    errors.NotEligible: (400, "invalidValue"),
     errors.BadEmail: (400, "invalidValue"),
     errors.IdempotencyMismatch: (400, "invalidValue"),
     errors.RateLimited: (429, None),

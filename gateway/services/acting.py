@@ -47,6 +47,19 @@ def author(uow: UnitOfWork) -> Acting:
     return Author(held, _role(uow, held.role.id))
 
 
+def require_atom(uow: UnitOfWork, atom: str) -> None:
+    """Refuse an author who does not hold a permission, or whose key leaves it out.
+
+    :raises NotPermitted: or another refusal of a decision.
+    """
+    who = author(uow)
+    if who is None:
+        return
+    who.access.require(atom)
+    if uow.actor.type is ActorType.API_KEY and not covers(_scopes(uow), atom):
+        raise NotPermitted(f"This key's scopes do not include {atom}.", atom=atom)
+
+
 def require_own_atoms(uow: UnitOfWork, atoms: Sequence[str]) -> None:
     """Refuse to hand out what the author, or the key that they use, could not do themselves.
 
@@ -57,7 +70,7 @@ def require_own_atoms(uow: UnitOfWork, atoms: Sequence[str]) -> None:
         return
     own = who.role.atoms()
     if uow.actor.type is ActorType.API_KEY:
-        scopes = frozenset(uow.load(t.api_keys, UUID(uow.actor.id)).scopes)
+        scopes = _scopes(uow)
         own = frozenset(atom for atom in own if covers(scopes, atom))
     lacking = [atom for atom in atoms if not covers(own, atom)]
     if lacking:
@@ -114,6 +127,11 @@ def managing(uow: UnitOfWork, member: Any) -> UUID | None:
     managed_by: UUID = member.managed_by
     decides = uow.load(t.connections, managed_by).state == "active"
     return managed_by if decides else None
+
+
+def _scopes(uow: UnitOfWork) -> frozenset[str]:
+    """Return what the acting key's scopes name."""
+    return frozenset(uow.load(t.api_keys, UUID(uow.actor.id)).scopes)
 
 
 def _role(uow: UnitOfWork, role_id: UUID) -> RoleDefinition:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, literal_column, or_, select
 
-from gateway.domain.errors import InvalidRequest, NotFound
+from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
-from gateway.domain.memberships import MemberState
-from gateway.services import access, chatbots, situations
+from gateway.domain.identity import SYSTEM
+from gateway.services import chatbots, eligibility, situations
 from gateway.storage import tables as t
 from gateway.storage.among import among
 from gateway.storage.unit_of_work import Record, UnitOfWork
@@ -48,24 +48,21 @@ def get(uow: UnitOfWork, conversation_id: UUID) -> Record:
 
 
 def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
-    """Give a conversation to a member who may write in its chatbot's conversations.
+    """Give a conversation to a member who is eligible; to whoever has it, nothing changes.
 
-    :raises InvalidRequest: closed, or there is no such member who may answer it.
+    :raises InvalidRequest: it is closed. :raises NotEligible: says what the member lacks.
     """
     row = uow.load(t.conversations, conversation_id)
     if row.state not in OPEN_STATES:
         raise InvalidRequest("A closed conversation is not assigned.")
-    if not _may_answer(uow, member_id, row.chatbot_id):
-        raise InvalidRequest(
-            "No such member may answer that chatbot's conversations.", field="member_id"
-        )
     if row.assignee_id == member_id:
         return
+    eligibility.require(uow, member_id, row)
     uow.update(
         t.conversations,
         {"id": conversation_id},
         assignee_id=member_id,
-        previous_assignee_id=row.assignee_id,
+        previous_assignee_id=row.assignee_id or row.previous_assignee_id,
         queued_at=None,
     )
     uow.record(
@@ -79,29 +76,24 @@ def assign(uow: UnitOfWork, conversation_id: UUID, member_id: UUID) -> None:
 
 
 def candidates(uow: UnitOfWork, conversation_id: UUID) -> Sequence[Row[Any]]:
-    """Return who could get a conversation without being named: live, in its team, may answer it.
-
-    At most 200, whoever joined first.
-    """
-    row = get(uow, conversation_id)
-    m = t.members.c
-    live = uow.own(t.members).where(m.state == MemberState.ACTIVE, m.availability == "live")
-    found = uow.all(live.order_by(m.id).limit(200))
-    return [
-        member
-        for member in found
-        if _may_answer(uow, member.id, row.chatbot_id)
-        and (row.team_id is None or str(row.team_id) in access.effective(uow, member.id).teams)
-    ]
+    """Return who is eligible for a conversation, whoever joined first."""
+    return eligibility.candidates(uow, get(uow, conversation_id))
 
 
-def _may_answer(uow: UnitOfWork, member_id: UUID, chatbot_id: UUID) -> bool:
-    try:
-        held = access.effective(uow, member_id)
-    except NotFound:
-        return False
-    gone = uow.load(t.chatbots, chatbot_id).deleted
-    return not gone and held.allows("conversations.write", chatbot_id)
+def move_to_team(uow: UnitOfWork, conversation_id: UUID, team_id: UUID) -> None:
+    """Let a waiting conversation wait in a team's queue, as long as it did before."""
+    row = uow.load(t.conversations, conversation_id)
+    if row.team_id == team_id:
+        return
+    uow.update(t.conversations, {"id": conversation_id}, team_id=team_id)
+    uow.record(
+        Fact(
+            "conversation.moved",
+            (_target(conversation_id), Target("team", str(team_id))),
+            before={"team": _text(row.team_id)},
+            after={"team": str(team_id)},
+        )
+    )
 
 
 def close(uow: UnitOfWork, conversation_id: UUID) -> None:
@@ -137,6 +129,7 @@ def return_to_queue(
                 (_target(row.id), Target("member", str(member_id))),
                 before={"assignee": str(member_id)},
                 after={"assignee": None, "cause": cause},
+                actor=SYSTEM,
             )
         )
     return len(rows)
@@ -176,9 +169,9 @@ _CHATBOTS = (
 )
 
 
-def open_of(uow: UnitOfWork, member_id: UUID) -> Sequence[UUID]:
+def open_of(uow: UnitOfWork, member_id: UUID) -> Sequence[Row[Any]]:
     """Return the open conversations that a member answers."""
-    return [row.id for row in _assigned(uow, member_id)]
+    return _assigned(uow, member_id)
 
 
 def _assigned(uow: UnitOfWork, member_id: UUID) -> Sequence[Row[Any]]:

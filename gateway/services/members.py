@@ -221,9 +221,17 @@ def _end(uow: UnitOfWork, member: Record, reason: str) -> None:
 def leave(uow: UnitOfWork, member_id: UUID) -> None:
     """End one's own membership.
 
+    :raises LastOwner: the last owner stays. :raises NotPermitted, ManagedByIdP: as
+        `require_may_leave`.
+    """
+    _end(uow, require_may_leave(uow, member_id), "left")
+
+
+def require_may_leave(uow: UnitOfWork, member_id: UUID) -> Record:
+    """Return the author's own membership, if it is theirs to end.
+
     :raises NotPermitted: the membership is somebody else's.
-    :raises LastOwner: the last owner stays. :raises ManagedByIdP: the identity provider
-        decides who leaves.
+    :raises ManagedByIdP: the identity provider decides who leaves.
     """
     member = get_present(uow, member_id)
     if acting.author(uow) is not None and uow.actor.member_id != member_id:
@@ -235,7 +243,7 @@ def leave(uow: UnitOfWork, member_id: UUID) -> None:
             levers=("Ask the identity provider's administrators.",),
             connection=str(connection_id),
         )
-    _end(uow, member, "left")
+    return member
 
 
 def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:

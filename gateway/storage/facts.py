@@ -79,15 +79,15 @@ class Ledger:
     def _event_rows(
         self, fact_id: UUID, fact: Fact, now: datetime, position: int
     ) -> tuple[Row, Row]:
-        context = self._context
+        context, actor = self._context, fact.actor or self._actor
         event: Row = {
             "organisation_id": self._organisation_id,
             "id": fact_id,
             "occurred_at": now,
             "position": position,
             "action": fact.action,
-            "actor_type": str(self._actor.type),
-            "actor_id": self._actor.id,
+            "actor_type": str(actor.type),
+            "actor_id": actor.id,
             "targets": [{"type": x.type, "id": x.id} for x in fact.targets],
             "context": {
                 "request_id": context.request_id,
@@ -99,7 +99,7 @@ class Ledger:
             "outcome": fact.outcome,
         }
         details = {
-            "actor_name": self._actor.name,
+            "actor_name": actor.name,
             "target_names": [x.name for x in fact.targets],
             "ip": context.ip,
             "user_agent": context.user_agent,

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.identity import Actor, ActorType
 from gateway.services import (
+    availability,
     chatbots,
     connections,
     conversations,
@@ -158,6 +160,12 @@ def leave_team(hand: Hand) -> Verb:
 def open_conversation(hand: Hand) -> Verb:
     bot = hand.named(hand.house.chatbots)
     return lambda uow: hand.house.conversations.append(conversations.create(uow, bot, "Hello"))
+
+
+def go_live(hand: Hand) -> Verb:
+    member = hand.member()
+    hand.actor = Actor(ActorType.MEMBER, str(member), "Somebody", member)
+    return lambda uow: availability.set_own(uow, member, "live")
 
 
 def assign(hand: Hand) -> Verb:

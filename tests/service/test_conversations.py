@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.errors import InvalidRequest, NotFound
+from gateway.domain.errors import InvalidRequest, NotEligible, NotFound
 from gateway.services import (
+    availability,
     chatbots,
     connections,
     conversations,
     mapping,
     members,
     organisations,
+    teams,
 )
 from gateway.storage import tables as t
 from tests.scene import Scene, scene
@@ -26,7 +28,10 @@ def bot(shared: Scene) -> UUID:
 
 @pytest.fixture
 def anna(shared: Scene) -> UUID:
-    return shared.employ("anna@initech.test", "member")
+    """Somebody who takes conversations."""
+    anna = shared.employ("anna@initech.test", "member")
+    shared.go_live(anna)
+    return anna
 
 
 def assigned(here: Scene, bot: UUID, member_id: UUID) -> UUID:
@@ -69,6 +74,7 @@ def test_losing_write_on_one_chatbot_returns_its_conversations_alone(shared: Sce
     one, two = (shared.do(lambda uow, n=n: chatbots.create(uow, n)) for n in ("One", "Two"))  # type: ignore[misc]
     user = shared.post("bert@initech.test")
     assert user.member_id is not None
+    shared.go_live(user.member_id)
     group = shared.group("G", user)
     rules = [
         shared.map(group, "chatbot", chatbot_id=bot, sections={"conversations": "write"})
@@ -95,6 +101,7 @@ def test_who_may_not_answer_any_more_loses_them_at_the_latest_on_renewal(
 ) -> None:
     user = shared.post("bert@initech.test")
     assert user.member_id is not None
+    shared.go_live(user.member_id)
     made = assigned(shared, bot, user.member_id)
     shared.do(lambda uow: organisations.change_subscription(uow, state="expired"))
     shared.configure(unmapped="no_access")
@@ -105,20 +112,74 @@ def test_who_may_not_answer_any_more_loses_them_at_the_latest_on_renewal(
 def test_conversations_stay_where_access_stays(shared: Scene, bot: UUID) -> None:
     user = shared.post("bert@initech.test")
     assert user.member_id is not None
+    shared.go_live(user.member_id)
     made = assigned(shared, bot, user.member_id)
     shared.do(lambda uow: connections.disable(uow, shared.house.connection.id))
     assert shared.rows(t.conversations, id=made)[0].assignee_id == user.member_id
 
 
-def test_only_who_may_answer_is_assigned(shared: Scene, here: Scene) -> None:
+def lacking(here: Scene, conversation: UUID, member_id: UUID) -> object:
+    with pytest.raises(NotEligible) as refusal:
+        here.run(conversations.assign, conversation, member_id)
+    found = here.see(lambda uow: conversations.candidates(uow, conversation))
+    assert member_id not in {each.id for each in found}
+    return refusal.value.details["lacking"]
+
+
+def test_only_who_is_eligible_is_assigned(shared: Scene, here: Scene) -> None:
+    """Semantics §9: active, live, in the conversation's team, and allowed to answer; S3-24."""
     bot = here.do(lambda uow: chatbots.create(uow, "Sales"))
-    viewer = here.employ("v@acme.test", "viewer")
-    made = here.do(lambda uow: conversations.create(uow, bot, "Hello"))
-    with pytest.raises(InvalidRequest):
-        here.do(lambda uow: conversations.assign(uow, made, viewer))
+    team = here.do(lambda uow: teams.create(uow, "Support"))
+    made = here.do(lambda uow: conversations.create(uow, bot, "Hello", team))
+    viewer, admin = here.employ("v@acme.test", "viewer"), here.employ("a@acme.test", "admin")
+    assert lacking(here, made, viewer) == ["live", "team", "permission"]
+    assert lacking(here, made, admin) == ["live", "team"]
+    here.go_live(admin)
+    assert lacking(here, made, admin) == ["team"]
+    here.run(teams.join, team, admin)
+    here.run(availability.set_own, admin, "away", by=here.by(admin))
+    assert lacking(here, made, admin) == ["live"]
+    here.go_live(admin)
     for absent in (shared.house.owner_id, UUID(int=1)):
-        with pytest.raises(InvalidRequest):
-            here.do(lambda uow, absent=absent: conversations.assign(uow, made, absent))  # type: ignore[misc]
+        assert lacking(here, made, absent) == ["active"]
+    here.run(conversations.assign, made, admin)
+    here.run(members.hold, admin)
+    assert lacking(here, made, admin) == ["team", "permission"]
+    here.run(members.deactivate, admin)
+    assert lacking(here, made, admin) == ["active"]
+
+
+def test_whoever_has_a_conversation_keeps_it_while_away(
+    shared: Scene, bot: UUID, anna: UUID
+) -> None:
+    made = assigned(shared, bot, anna)
+    shared.run(availability.set_own, anna, "offline", by=shared.by(anna))
+    shared.run(conversations.assign, made, anna)
+    assert shared.rows(t.conversations, id=made)[0].assignee_id == anna
+
+
+def test_a_conversation_given_anew_still_shows_who_had_it_before(
+    shared: Scene, bot: UUID, anna: UUID
+) -> None:
+    made = assigned(shared, bot, anna)
+    shared.run(members.deactivate, anna)
+    bert = shared.employ("bert@initech.test", "member")
+    shared.go_live(bert)
+    shared.run(conversations.assign, made, bert)
+    row = shared.rows(t.conversations, id=made)[0]
+    assert (row.assignee_id, row.previous_assignee_id) == (bert, anna)
+
+
+def test_the_product_itself_returns_conversations(shared: Scene, bot: UUID, anna: UUID) -> None:
+    """Semantics §8: the actor is the system, with the cause."""
+    made = assigned(shared, bot, anna)
+    shared.run(members.deactivate, anna, by=shared.by(shared.house.owner_id))
+    (event,) = shared.rows(t.audit_events, action="conversation.returned")
+    assert (event.actor_type, event.actor_id) == ("system", "system")
+    assert event.after == {"assignee": None, "cause": "deactivated"}
+    assert [x["id"] for x in event.targets] == [str(made), str(anna)]
+    (cause,) = shared.rows(t.audit_events, action="member.deactivated")
+    assert cause.actor_id == str(shared.house.owner_id)
 
 
 def test_a_closed_conversation_and_one_of_a_deleted_chatbot_are_not_assigned(
@@ -131,7 +192,7 @@ def test_a_closed_conversation_and_one_of_a_deleted_chatbot_are_not_assigned(
     with pytest.raises(InvalidRequest):
         shared.do(lambda uow: conversations.assign(uow, closed, anna))
     shared.do(lambda uow: chatbots.delete(uow, bot))
-    with pytest.raises((InvalidRequest, NotFound)):
+    with pytest.raises(NotEligible):
         shared.do(lambda uow: conversations.assign(uow, orphan, anna))
 
 

@@ -72,6 +72,7 @@ def test_conversations_that_a_crowd_may_no_longer_answer_wait_for_others(
     rule = here.map(here.group("Everybody", *crowd), role="admin")
     talk = here.do(lambda uow: conversations.create(uow, bot, "Hello"))
     agent = here.member(crowd[0].member_id).id
+    here.go_live(agent)
     here.run(conversations.assign, talk, agent)
     viewer = here.role("viewer")
     here.do(lambda uow: mapping.update_rule(uow, rule, role_id=viewer))

@@ -47,6 +47,8 @@ def things(work: Work, house: House) -> Things:
     def furnish(uow: UnitOfWork) -> Things:
         bot = chatbots.create(uow, "Shop")
         team = teams.create(uow, "Agents")
+        teams.join(uow, team, house.successor_id)
+        uow.update(t.members, {"id": house.successor_id}, availability="live")
         role = role_id(uow, "viewer")
         rule = mapping.create_rule(
             uow, house.connection.id, group.id, "role", role_id=role, priority=1

@@ -34,6 +34,12 @@ class Product:
         """A member by their own key."""
         return callers.owned_by(self.gateway, self.house.organisation_id, UUID(member))
 
+    def go_live(self, member: str) -> None:
+        """A member says that they take conversations."""
+        place = f"members/{member}/availability"
+        answer = self.caller(member).call("PUT", place, {"availability": "live"})
+        assert answer.status_code == 200, answer.text
+
     def grant(self, member: str, sections: dict[str, str], bot: str | None = None) -> None:
         """Give sections of a chatbot."""
 

@@ -186,7 +186,9 @@ def test_the_last_owner_stays(gateway: Gateway, acme: House) -> None:
     assert refused["levers"] != []
 
 
-def test_teams_and_conversations(owner: Caller, acme: House, people: dict[str, str]) -> None:
+def test_teams_and_conversations(
+    gateway: Gateway, owner: Caller, acme: House, people: dict[str, str]
+) -> None:
     team = made(owner.post("teams", {"name": "Agents", "strategy": "round_robin"}))
     seats = f"teams/{team['id']}/members"
     seated = made(owner.post(seats, {"member_id": str(acme.successor_id)}), 200)
@@ -196,7 +198,9 @@ def test_teams_and_conversations(owner: Caller, acme: House, people: dict[str, s
     asked = made(owner.post("conversations", wish))
     assert made(owner.get("conversations?queued=true"), 200)["items"] == [asked]
     path = f"conversations/{asked['id']}:assign"
-    problem(owner.post(path, {"member_id": people["ann"]}), 422, "invalid_request")
+    problem(owner.post(path, {"member_id": people["ann"]}), 422, "not_eligible")
+    second = callers.owned_by(gateway, acme.organisation_id, acme.successor_id)
+    second.call("PUT", f"members/{acme.successor_id}/availability", {"availability": "live"})
     given = made(owner.post(path, {"member_id": str(acme.successor_id)}), 200)
     assert given["assignee_id"] == str(acme.successor_id)
     assert made(owner.get("conversations?queued=true"), 200)["items"] == []

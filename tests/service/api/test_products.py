@@ -194,6 +194,7 @@ def test_a_removed_member_is_out_and_their_conversations_wait(invited: Product) 
     theirs = invited.caller(ann)
     wish = {"chatbot_id": invited.bot, "subject": "Hello"}
     talk = invited.boss.post("conversations", wish).get_json()["id"]
+    invited.go_live(ann)
     invited.boss.post(f"conversations/{talk}:assign", {"member_id": ann})
     assert invited.boss.post(f"members/{ann}:remove").status_code == 204
     problem(theirs.get("chatbots"), 401, "token_invalid")

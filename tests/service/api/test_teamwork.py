@@ -57,6 +57,11 @@ def conversation(boss: Caller) -> str:
     return found
 
 
+def go_live(caller: Caller, member: UUID) -> None:
+    answer = caller.call("PUT", f"members/{member}/availability", {"availability": "live"})
+    assert answer.status_code == 200
+
+
 def assigned(caller: Caller, conversation: str, member: Any) -> Any:
     return caller.post(f"conversations/{conversation}:assign", {"member_id": str(member)})
 
@@ -160,6 +165,7 @@ def test_owner_and_admin_assign_and_an_agent_does_not(
     boss: Caller, admin: Caller, agent: Caller, agent_id: UUID, conversation: str
 ) -> None:
     """S3-08, S3-23: any conversation, to a specific agent."""
+    go_live(agent, agent_id)
     for caller in (boss, admin):
         answer = assigned(caller, conversation, agent_id)
         assert answer.get_json()["assignee_id"] == str(agent_id)
@@ -171,16 +177,20 @@ def test_a_conversation_goes_to_active_members_of_the_organisation_alone(
     work: Work, boss: Caller, shop: House, acme: House, agent_id: UUID, conversation: str
 ) -> None:
     """S3-24: who is deactivated, foreign or nobody is refused alike."""
+    refused = problem(assigned(boss, conversation, agent_id), 422, "not_eligible")
+    assert refused["details"] == {"lacking": ["live"]}
     work.run(shop.organisation_id, OPERATOR, lambda uow: members.deactivate(uow, agent_id))
     for member in (agent_id, acme.owner_id, UUID(int=77)):
-        problem(assigned(boss, conversation, member), 422, "invalid_request")
+        refused = problem(assigned(boss, conversation, member), 422, "not_eligible")
+        assert refused["details"] == {"lacking": ["active"]}
 
 
 @pytest.mark.requires("POST /organisations/{organisation}/members/{member}:deactivate")
 def test_conversations_of_who_is_deactivated_wait_for_others(
-    work: Work, boss: Caller, shop: House, agent_id: UUID, conversation: str
+    work: Work, boss: Caller, shop: House, agent: Caller, agent_id: UUID, conversation: str
 ) -> None:
     """S1-23: none keeps its assignee, each is back in the queue."""
+    go_live(agent, agent_id)
     assigned(boss, conversation, agent_id)
     assert boss.post(f"members/{agent_id}:deactivate").status_code == 200
     (waiting,) = boss.get("conversations?queued=true").get_json()["items"]
@@ -209,9 +219,11 @@ def test_conversations_are_paged_the_longest_waiting_first(boss: Caller, convers
 
 @pytest.mark.requires("POST /organisations/{organisation}/conversations/{conversation}:assign")
 def test_two_people_have_a_conversation_each_and_one_is_never_both_of_theirs(
-    boss: Caller, shop: House, agent_id: UUID, conversation: str
+    boss: Caller, admin: Caller, agent: Caller, shop: House, agent_id: UUID, conversation: str
 ) -> None:
     """S1-01."""
+    go_live(agent, agent_id)
+    go_live(admin, shop.successor_id)
     bot = boss.get(f"conversations/{conversation}").get_json()["chatbot_id"]
     other = boss.post("conversations", {"chatbot_id": bot, "subject": "Two"}).get_json()["id"]
     assigned(boss, conversation, agent_id)
