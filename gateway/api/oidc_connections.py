@@ -76,6 +76,9 @@ class OIDCConnection(SignOnConnection):
 
     redirect_uri: str
     login_url: str
+    initiate_login_uri: str = Field(
+        description="Where the provider begins a sign-in, if `idp_initiated` lets it."
+    )
     backchannel_logout_url: str
     jwks_url: str
     client_id: str
@@ -132,6 +135,7 @@ def read(uow: UnitOfWork, call: Call, oidc_connection: UUID) -> OIDCConnection:
         **{**protocol, **shown(view, PROTOCOL)},
         redirect_uri=ours.redirect_uri,
         login_url=ours.login_url,
+        initiate_login_uri=ours.initiate_login_uri,
         backchannel_logout_url=ours.backchannel_logout_url,
         jwks_url=ours.jwks_url,
         has_client_secret=view.has_secret,

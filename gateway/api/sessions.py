@@ -48,7 +48,7 @@ class MemberSession(Answer):
     id: UUID
     method: str
     connection_id: UUID | None
-    proved_at: datetime
+    proved_at: datetime | None = Field(description="None where the provider did not say when.")
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime

@@ -28,7 +28,7 @@ def blueprint(work: Work, settings: Settings) -> Blueprint:
         ("/", "GET", leaving.home),
         ("/login", "GET", entering.ask),
         ("/login", "POST", entering.find_home),
-        ("/login/password", "GET", entering.ask),
+        ("/login/password", "GET", entering.ask_own),
         ("/login/password", "POST", entering.password),
         ("/login/code", "GET", entering.ask_code),
         ("/login/code", "POST", entering.code),

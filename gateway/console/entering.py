@@ -27,6 +27,10 @@ class Entering:
         """Ask for the e-mail address."""
         return pages.page("login.html", return_to=way_back(request.args.get("return_to")))
 
+    def ask_own(self) -> Response:
+        """Ask for address and password: also of those whose domain leads to a provider."""
+        return self._ask_password("", way_back(request.args.get("return_to")))
+
     def find_home(self) -> Response:
         """Send people of a domain to their provider; ask anybody else for the password."""
         self.desk.require_own_page()

@@ -53,7 +53,7 @@ class Mailed:
         except InvalidRequest as refused:
             return self._asked(mailed_links.SET_PASSWORD, refused.message)
         self.desk.person(lambda here: mailed_links.set_password(here, token, password_hash))
-        response = pages.redirect("/login")
+        response = pages.redirect("/login/password")
         self.desk.cookies.drop(response, self.desk.cookies.session)
         return response
 

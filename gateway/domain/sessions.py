@@ -118,7 +118,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """What a session is in one organisation that it opens."""
+    """What a session is in one organisation that it opens.
+
+    `proved_at` is None where the provider did not say when the person signed in: never fresh.
+    """
 
     session: Session
     organisation_id: UUID
@@ -129,13 +132,14 @@ class Entrance:
     connection_id: UUID | None
     access_epoch: int
     member_epoch: int
-    proved_at: datetime
+    proved_at: datetime | None
     access_document: Mapping[str, Any]
     last_active_at: datetime | None
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether somebody proved a moment ago, in a way this organisation takes, to be there."""
-        return now - self.proved_at <= STEP_UP or self.session.is_fresh(now)
+        lately = self.proved_at is not None and now - self.proved_at <= STEP_UP
+        return lately or self.session.is_fresh(now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

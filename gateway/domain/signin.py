@@ -75,7 +75,8 @@ class AssertedIdentity:
     one attribute. `name_id` and `session_index` are what a logout will name; `id_token` is what it
     may show. `attributes` are all that came, each with its values. An e-mail is never a key.
     `email_verified` is false wherever the provider did not say so in so many words. `signed_by` is
-    `fingerprint` of the certificate that the signature fits.
+    `fingerprint` of the certificate that the signature fits. `authenticated_at` is None where the
+    provider did not say when the person signed in there.
     """
 
     connection_id: UUID
@@ -165,6 +166,7 @@ class OIDCAddresses:
 
     redirect_uri: str
     login_url: str
+    initiate_login_uri: str
     backchannel_logout_url: str
     jwks_url: str
 
@@ -173,7 +175,11 @@ class OIDCAddresses:
         """Return the addresses below the installation's origin."""
         base = f"{origin}/oidc/{slug}"
         return cls(
-            f"{base}/callback", f"{base}/login", f"{base}/backchannel-logout", f"{base}/jwks"
+            f"{base}/callback",
+            f"{base}/login",
+            f"{base}/initiate",
+            f"{base}/backchannel-logout",
+            f"{base}/jwks",
         )
 
 

@@ -35,6 +35,10 @@ FAILURES: Mapping[str, str] = {
     "expired": "The message is too old.",
     "not_yet_valid": "The message lies in the future; the provider's clock may be wrong.",
     "authentication_too_old": "The person signed in at the provider too long ago.",
+    "authentication_undated": (
+        "The provider does not say when the person signed in there, and here a fresh proof is asked"
+        " for; the person's own password or passkey is one."
+    ),
     "token_invalid": "The provider's token lacks something or contradicts itself.",
     "userinfo_mismatch": "The provider's userinfo is about somebody else.",
     # About whom.

@@ -9,6 +9,7 @@ from gateway.browser.cookies import Cookies
 from gateway.browser.visits import Reception
 from gateway.net.http import HTTPClient
 from gateway.oidc import exchange
+from gateway.oidc.beginning import Beginning
 from gateway.oidc.keys import Keys
 from gateway.oidc.leaving import BackChannel, Leaving, Message
 from gateway.oidc.signing_in import SigningIn
@@ -27,6 +28,7 @@ def blueprint(work: Work, settings: Settings, client: HTTPClient) -> Blueprint:
     bp = Blueprint("oidc", __name__, url_prefix=PREFIX)
     for path, methods, serve in (
         ("login", ["GET"], desk.login),
+        ("initiate", ["GET", "POST"], desk.initiate),
         ("callback", ["GET"], desk.callback),
         ("logout", ["GET", "POST"], desk.logout),
         ("backchannel-logout", ["POST"], desk.backchannel_logout),
@@ -48,6 +50,10 @@ class Desk:
     def login(self, slug: str) -> Response:
         """Begin a sign-in; see `Reception.begin`."""
         return self.reception.begin(slug, Visit)
+
+    def initiate(self, slug: str) -> Response:
+        """Begin a sign-in that the provider wishes for."""
+        return self.reception.guarded(slug, Visit, lambda visit: Beginning(visit).answer())
 
     def callback(self, slug: str) -> Response:
         """Take the identity provider's answer."""

@@ -17,6 +17,8 @@ class Visit(visits.Visit):
     """A request at an address of an OpenID Connect connection."""
 
     connection: OIDCConnection
+    login_hint: str | None = None
+    """Whom the provider shall expect, where somebody said so."""
 
     @cached_property
     def addresses(self) -> OIDCAddresses:
@@ -37,6 +39,8 @@ class Visit(visits.Visit):
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
+        if self.login_hint is not None:
+            asked["login_hint"] = self.login_hint
         if attempt.force:
             asked |= {"prompt": "login", "max_age": "0"}
         elif connection.max_age is not None:

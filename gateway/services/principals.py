@@ -105,7 +105,11 @@ class Principal:
             return
         raise StepUpRequired(
             "This needs somebody who proved a moment ago who they are.",
-            levers=("Sign in again, and repeat the request within five minutes.",),
+            levers=(
+                "Sign in again, and repeat the request within five minutes.",
+                "Where the identity provider does not say when somebody signed in, sign in with"
+                " your own password or passkey in the same browser.",
+            ),
         )
 
     def _covers(self, atom: str) -> bool:

@@ -47,7 +47,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByProvider:
-    """What an identity provider proved: whom, through which identity, and until when."""
+    """What an identity provider proved: whom, through which identity, and until when.
+
+    `proved_at` is None where it did not say when the person signed in there.
+    """
 
     connection_id: UUID
     identity_id: UUID
@@ -55,7 +58,7 @@ class ByProvider:
     member: Any
     name_id: str | None
     session_index: str | None
-    proved_at: datetime
+    proved_at: datetime | None
     ends_at: datetime | None
     id_token: str | None = field(default=None, repr=False)
 
@@ -155,7 +158,7 @@ def open_by_provider(uow: UnitOfWork, proof: ByProvider, replaces: UUID | None =
         session_index=proof.session_index,
         id_token=logout_hints.sealed(uow, proof.identity_id, proof.id_token),
         access_epoch=proof.member.access_epoch,
-        proved_at=min(proof.proved_at, uow.now),
+        proved_at=min(proof.proved_at, uow.now) if proof.proved_at else None,
         expires_at=min(ends),
     )
     return Opened(

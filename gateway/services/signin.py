@@ -220,7 +220,7 @@ def _signed_in(
             name_id=asserted.name_id or asserted.subject,
             session_index=asserted.session_index,
             id_token=asserted.id_token,
-            proved_at=asserted.authenticated_at or uow.now,
+            proved_at=asserted.authenticated_at,
             ends_at=asserted.session_expires_at,
         ),
         replaces=attempt.session_id,

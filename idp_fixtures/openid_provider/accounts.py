@@ -12,7 +12,10 @@ TENANT = "{tenantid}"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may sign in here; `claims` are what the ID token and userinfo say."""
+    """Somebody who may sign in here; `claims` are what the ID token and userinfo say.
+
+    A claim that is None is left out, also where the provider would say it of anybody.
+    """
 
     sub: str
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -55,8 +58,11 @@ def entra(
 
 
 def google(sub: str, email: str, name: str, *, domain: str | None) -> Account:
-    """Return an account as Google writes it: no groups ever, and the domain that it belongs to."""
-    said = _person(email, name)
+    """Return an account as Google writes it: no groups ever, and the domain that it belongs to.
+
+    Google does not say when somebody signed in there.
+    """
+    said = {**_person(email, name), "auth_time": None}
     if domain is not None:
         said["hd"] = domain
     return Account(sub, said)

@@ -210,7 +210,8 @@ class OpenIDProvider:
 
     def userinfo(self, client: Client, account: Account, **says: Any) -> dict[str, Any] | str:
         """Return what userinfo says: an object, or a signed token where the client wants it."""
-        said = {"sub": account.sub, **account.claims, **says}
+        known = {name: value for name, value in account.claims.items() if value is not None}
+        said = {"sub": account.sub, **known, **says}
         if not client.signed_userinfo:
             return said
         said |= {"iss": self.iss, "aud": client.id}

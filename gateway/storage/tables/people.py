@@ -196,8 +196,8 @@ session_proofs = Table(
     Column("session_index", Key, nullable=True),
     text_column("id_token", nullable=True),  # sealed
     number("access_epoch"),
-    # When the person proved it at the provider, and when we took it.
-    instant("proved_at"),
+    # When the person proved it, if the provider said when, and when we took it.
+    instant("proved_at", nullable=True),
     instant("recorded_at"),
     instant("expires_at"),
     instant("revoked_at", nullable=True),

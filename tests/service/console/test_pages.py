@@ -1,6 +1,8 @@
 """The sign-in pages, as a browser sees them."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from uuid import UUID
 
 import pyotp
@@ -58,6 +60,21 @@ def test_people_of_a_proved_domain_are_shown_their_way_in(browser: Browser, acme
     assert sent.status_code == 303
     assert sent.headers["Location"].endswith("/login?return_to=%2Fa%3Fb%3Dc")
     assert "/saml/" in sent.headers["Location"]
+
+
+@pytest.mark.usefixtures("owner")
+def test_own_factors_are_asked_for_where_the_domain_leads_to_a_provider_alone(
+    browser: Browser, acme: Lodge
+) -> None:
+    """A break-glass owner, and whoever has other organisations, finds the way by the pages."""
+    acme.do(lambda uow: uow.update(t.sso_connections, {"id": acme.connection_id}, enforced=True))
+    way = re.search(r'href="(/login/password[^"]*)"', says(browser.get("/login?return_to=/there")))
+    assert way
+    page = browser.get(unescape(way[1]))
+    assert "Your password" in says(page)
+    landed = browser.submit(page, email="owner@acme.test", password=PASSWORD)
+    assert landed.headers["Location"] == "/there"
+    assert "Acme" in says(browser.get("/"))
 
 
 @pytest.mark.parametrize("email", ["owner@acme.test", "nobody@acme.test", "second@acme.test", ""])

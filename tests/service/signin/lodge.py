@@ -108,6 +108,7 @@ class Lodge:
             email=email,
             display_name=(email or subject).partition("@")[0].title(),
             groups=said,
+            authenticated_at=self.work.clock(),
         )
         return replace(identity, **more)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -165,6 +165,11 @@ class Stage:
                 table.name: database.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in (t.persons, t.members, t.identities, t.sessions, t.session_proofs)
             }
+
+
+def asked(place: str) -> dict[str, str]:
+    """What the provider is asked."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(place).query).items()}
 
 
 _numbers = count()

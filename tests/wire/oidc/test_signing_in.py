@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,15 +15,10 @@ from idp_fixtures.openid_provider.hostile.scenes import Attack, saying
 from idp_fixtures.openid_provider.keys import spare
 from tests.factories import user_record
 from tests.held_lock import HELD, while_locked
-from tests.wire.oidc.conftest import Stage, newcomer
+from tests.wire.oidc.conftest import Stage, asked, newcomer
 from tests.wire.saml.conftest import refusal
 
 M = timedelta(minutes=1)
-
-
-def asked(place: str) -> dict[str, str]:
-    """What the provider is asked."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(place).query).items()}
 
 
 def test_a_provisioned_person_signs_in(stage: Stage) -> None:

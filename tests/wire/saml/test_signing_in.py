@@ -201,6 +201,11 @@ def test_where_it_may_an_unsolicited_assertion_starts_a_fresh_sign_in(stage: Sta
         pytest.param({"audiences": (("urn:x",),)}, "audience_mismatch", id="for-another"),
         pytest.param({"destination": None}, "destination_mismatch", id="no-destination"),
         pytest.param({"assertion_issued": -20 * M}, "expired", id="old"),
+        pytest.param(
+            {"issuer": "https://other.test", "assertion_issuer": "https://other.test"},
+            "issuer_mismatch",
+            id="of-another-provider",
+        ),
         pytest.param({"in_response_to": "_any"}, "attempt_unknown", id="answers-something"),
         pytest.param({"confirmed_in_response_to": "_any"}, "request_mismatch", id="half"),
     ],

@@ -1553,7 +1553,7 @@ def upgrade() -> None:
         sa.Column("session_index", types.Key(), nullable=True),
         sa.Column("id_token", sa.String(), nullable=True),
         sa.Column("access_epoch", sa.Integer(), nullable=False),
-        sa.Column("proved_at", types.UTCDateTime(), nullable=False),
+        sa.Column("proved_at", types.UTCDateTime(), nullable=True),
         sa.Column("recorded_at", types.UTCDateTime(), nullable=False),
         sa.Column("expires_at", types.UTCDateTime(), nullable=False),
         sa.Column("revoked_at", types.UTCDateTime(), nullable=True),
