@@ -2,10 +2,12 @@
 
 An operator erases whoever is a member nowhere any more, by address or by the id of the person:
 one unit for each organisation, then the account. Every step can be repeated and changes nothing
-the second time.
+the second time. Whom an erasure is about is written down from its beginning to its end: one that
+was interrupted goes on by any of the names, though the rows that told of them are erased already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,6 +37,8 @@ class Sought:
     persons: frozenset[UUID]
     addresses: frozenset[str]
     organisations: Sequence[UUID]
+    begun: bool
+    """Whether an erasure of theirs was begun and has not come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +57,39 @@ class Erased:
 def find(connection: Connection, name: str) -> Sought:
     """Return whom an address or the id of a person names, with every address of theirs.
 
-    An address that belongs to nobody is sought all the same: invitations, mail and directories
-    may have it.
+    What an interrupted erasure was about belongs to it. An address that belongs to nobody is
+    sought all the same: invitations, mail and directories may have it.
 
     :raises InvalidRequest: neither an address nor an id.
     """
     given, persons = fold(name.strip()), set[UUID]()
     addresses = {given} if "@" in given else set[str]()
-    if addresses:
-        named = select(P.id).where(P.email_key == given)
-        known = select(M.person_id).where(M.email_key == given)
-        persons |= set(connection.scalars(named.union(known)))
-    else:
+    if not addresses:
         persons.add(_id(given))
+    begun = _take_up(connection, persons, addresses)
+    named = select(P.id).where(P.email_key.in_(addresses))
+    known = select(M.person_id).where(M.email_key.in_(addresses))
+    persons |= set(connection.scalars(named.union(known)))
     for key, which in ((P.email_key, P.id), (M.email_key, M.person_id)):
         found = connection.scalars(select(key).where(which.in_(persons), key.is_not(None)))
         addresses |= set(found)
     return Sought(
-        frozenset(persons), frozenset(addresses), _organisations(connection, persons, addresses)
+        frozenset(persons),
+        frozenset(addresses),
+        _organisations(connection, persons, addresses),
+        begun,
+    )
+
+
+def begin(here: PersonWork, sought: Sought) -> None:
+    """Write down whom this is about, until `erase_account` has ended it."""
+    _forget(here, sought)
+    here.insert(
+        t.erasures,
+        id=here.new_id(),
+        persons=sorted(map(str, sought.persons)),
+        addresses=sorted(sought.addresses),
+        begun_at=here.now,
     )
 
 
@@ -118,7 +137,7 @@ def erase(uow: UnitOfWork, sought: Sought) -> Erased:
 
 
 def erase_account(here: PersonWork, sought: Sought) -> Erased:
-    """Erase accounts with every proof, session and letter of theirs.
+    """Erase accounts with every proof, session and letter of theirs, and be done with it.
 
     :raises AlreadyMember: one of them became a member meanwhile.
     """
@@ -144,7 +163,56 @@ def erase_account(here: PersonWork, sought: Sought) -> Erased:
         .where(P.id.in_(persons), named)
         .values(**values, email_verified=False, display_name=PSEUDONYM)
     ).rowcount
+    _forget(here, sought)
     return Erased(erased, {"accounts without a name": len(persons)})
+
+
+def rehearse(uow: UnitOfWork, sought: Sought) -> Erased:
+    """Return what `erase` would do in an organisation; nothing of it stays."""
+    seen: list[Erased] = []
+    with suppress(_TakenBack), uow.savepoint():
+        seen.append(erase(uow, sought))
+        raise _TakenBack
+    return seen[0]
+
+
+def rehearse_account(here: PersonWork, sought: Sought) -> Erased:
+    """Return what `erase_account` would do; nothing of it stays."""
+    with here.connection.begin_nested() as savepoint:
+        found = erase_account(here, sought)
+        savepoint.rollback()
+    return found
+
+
+class _TakenBack(Exception):
+    """Ends a rehearsal."""
+
+
+def _take_up(connection: Connection, persons: set[UUID], addresses: set[str]) -> bool:
+    """Add whom interrupted erasures that share somebody were about; say if there are any."""
+    begun = False
+    for row in connection.execute(select(t.erasures)):
+        if _shares(row, persons, addresses):
+            persons |= set(map(UUID, row.persons))
+            addresses |= set(row.addresses)
+            begun = True
+    return begun
+
+
+def _forget(here: PersonWork, sought: Sought) -> None:
+    e = t.erasures.c
+    ended = [
+        row.id
+        for row in here.all(select(t.erasures))
+        if _shares(row, sought.persons, sought.addresses)
+    ]
+    here.execute(delete(t.erasures).where(e.id.in_(ended)))
+
+
+def _shares(row: Any, persons: Collection[UUID], addresses: Collection[str]) -> bool:
+    return not (
+        set(map(UUID, row.persons)).isdisjoint(persons) and set(row.addresses).isdisjoint(addresses)
+    )
 
 
 def _gone(table: Any, persons: frozenset[UUID]) -> Any:

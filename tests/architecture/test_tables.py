@@ -16,6 +16,7 @@ INSTALLATION = {
     "challenges",
     "mailed_links",
     "failed_proofs",
+    "erasures",
     "letters",
     "throttles",
     "sessions",

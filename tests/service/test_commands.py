@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from gateway.cli import main
 from gateway.domain.identity import SYSTEM
@@ -257,6 +257,14 @@ def test_the_audit_is_exported_as_a_file(gateway: Gateway, acme: House, tmp_path
     assert (history.status, history.out) == (0, "")
 
 
+def people_and_events(work: Work) -> list[Any]:
+    """What a person is known by, and what has happened."""
+    tables = t.persons, t.members, t.directory_users, t.audit_events, t.audit_details, t.outbox
+    with work.platform() as database:
+        rows = [[tuple(row) for row in database.execute(select(each))] for each in tables]
+    return [sorted(each, key=repr) for each in rows]
+
+
 def test_a_person_who_has_left_is_erased_and_the_audit_holds(
     gateway: Gateway, work: Work, acme: House
 ) -> None:
@@ -267,8 +275,16 @@ def test_a_person_who_has_left_is_erased_and_the_audit_holds(
     assert "is known to organisation" in refused.err
     work.run(acme.organisation_id, factories.OPERATOR, lambda uow: members.remove(uow, member_id))
     work.run_unlocked(acme.organisation_id, SYSTEM, sealing.seal)
+    before = people_and_events(work)
+    would = gateway("person", "erase", "zoe@acme.test", "--dry-run", "--json").json
+    assert (would["dry_run"], would["addresses"]) == (True, ["zoe@acme.test"])
+    told = gateway("person", "erase", "zoe@acme.test", "--dry-run").out
+    assert "would be erased: 4 events, 1 identities, 2 names" in told
+    assert people_and_events(work) == before
     said = gateway("person", "erase", "ZOE@acme.test", "--json").json
     (here,) = said["organisations"]
+    assert said["organisations"] == would["organisations"]
+    assert said["account"] == would["account"]
     assert here["erased"]["names"] == 2
     assert here["remains"]["memberships"] == 1
     assert "names erased in" in gateway("audit", "verify").out

@@ -52,6 +52,7 @@ from gateway.storage.tables.organisations import (
 )
 from gateway.storage.tables.people import (
     challenges,
+    erasures,
     failed_proofs,
     letters,
     mailed_links,
@@ -101,6 +102,7 @@ __all__ = [
     "directory_memberships",
     "directory_users",
     "domains",
+    "erasures",
     "failed_proofs",
     "grants",
     "idempotency_keys",

@@ -151,6 +151,16 @@ failed_proofs = Table(
     instant("occurred_at"),
 )
 
+# Erasures under way: whose steps are done in part would be found by nothing else any more.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("persons", JSONText, nullable=False),
+    Column("addresses", JSONText, nullable=False),
+    instant("begun_at"),
+)
+
 throttles = Table(
     "throttles",
     metadata,

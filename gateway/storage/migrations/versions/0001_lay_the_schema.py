@@ -14,6 +14,14 @@ depends_on = None
 def upgrade() -> None:
     """Expand the schema."""
     op.create_table(
+        "erasures",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("persons", types.JSONText(), nullable=False),
+        sa.Column("addresses", types.JSONText(), nullable=False),
+        sa.Column("begun_at", types.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
         "failed_proofs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email_key", types.Key(), nullable=False),
@@ -2493,3 +2501,4 @@ def downgrade() -> None:
 
     op.drop_table("letters")
     op.drop_table("failed_proofs")
+    op.drop_table("erasures")
