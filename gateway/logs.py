@@ -1,18 +1,23 @@
 """Structured logs on stderr: one entry a line, each with the id of its request.
 
-Secrets never get here: no header, no body, no setting's value is logged, and of an address that is
-a secret itself only its beginning.
+Secrets never get here: no header, no body, no setting's value is logged, of an address that is a
+secret itself only its beginning, and of what the database complains about no value.
 """
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+import traceback
+from collections.abc import Iterator, MutableMapping
+from typing import Any, TextIO
 
 import structlog
 
 LINKS = re.compile(r"(/invitations/)[A-Za-z0-9_-]{43}")
+
+
+QUOTES_NOTHING = frozenset({"08", "23", "28", "40", "42", "53", "55", "57"})
+"""Classes of SQLSTATE whose first line names tables, columns and constraints, and no value."""
 
 
 def without_links(
@@ -52,11 +57,11 @@ def set_up(level: str, form: str) -> None:
     renderer: Any
     if form == "json":
         renderer = structlog.processors.JSONRenderer(sort_keys=False)
-        errors: list[Any] = [structlog.processors.format_exc_info]
+        errors: list[Any] = [structlog.processors.ExceptionRenderer(told)]
     else:
         # The richer traceback would print local variables, secrets among them.
         renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(), exception_formatter=_written
         )
         errors = []
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -81,6 +86,44 @@ def set_up(level: str, form: str) -> None:
     root.handlers[:] = [stream]
     # Libraries speak up for what an operator must see; their narration is not ours.
     root.setLevel(max(number, logging.WARNING))
+
+
+def told(exc_info: Any) -> str:
+    """Return the traceback of an exception and of what led to it; see `complaint`."""
+    return "".join(_lines(exc_info[1], set())).rstrip("\n")
+
+
+def complaint(error: BaseException) -> str:
+    """Return what an exception says; PostgreSQL's details, which quote rows, are left out."""
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, BaseException):
+        return (
+            f"{type(cause).__name__}: {complaint(cause)} [SQL: {getattr(error, 'statement', '')}]"
+        )
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return str(error)
+    said = getattr(getattr(error, "diag", None), "message_primary", None)
+    quotable = said if state[:2] in QUOTES_NOTHING else None
+    return f"SQLSTATE {state}: {quotable or 'what it says may quote values'}"
+
+
+def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in seen:
+        yield from _lines(before, seen)
+        yield "\nThen:\n\n"
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _lines(each, seen)
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__qualname__}: {complaint(error)}\n"
+
+
+def _written(stream: TextIO, exc_info: Any) -> None:
+    stream.write("\n" + told(exc_info))
 
 
 def logger(name: str) -> Any:
