@@ -21,7 +21,7 @@ from gateway.domain.sessions import (
     opens_by_own_proof,
 )
 from gateway.services import break_glass as break_glass_owners
-from gateway.services import houses, logout_hints
+from gateway.services import houses, logout_hints, new_sign_ins
 from gateway.services.houses import House
 from gateway.services.secrets import digest_secret, new_secret
 from gateway.storage import tables as t
@@ -75,6 +75,7 @@ def open_by_own(
     The session that it replaces ends; where it was the same person's, what its provider proved
     is carried over.
     """
+    new_sign_ins.tell(here, person_id, factors, replaces=replaces)
     session = _insert(here, person_id, factors, here.now)
     kept = _replace(here, replaces, session) if replaces else {}
     organisations, closed = list(kept), {}
@@ -141,6 +142,7 @@ def open_by_provider(uow: UnitOfWork, proof: ByProvider, replaces: UUID | None =
     opened. Another person's ends.
     """
     here = PersonWork.beside(uow)
+    new_sign_ins.tell(here, proof.person_id, (), replaces=replaces)
     session = _insert(here, proof.person_id, frozenset(), None)
     kept = _replace(here, replaces, session, but_not=uow.organisation_id) if replaces else {}
     length = houses.rules_of(uow.all(_RULES, organisation=uow.organisation_id)[0]).session_length

@@ -13,7 +13,17 @@ import gateway
 from gateway.delivery.worker import Worker
 from gateway.demo.catcher import Catcher
 from gateway.domain.errors import Refused
-from gateway.services import credentials, invitations, mailed_links, members, ownership, terms
+from gateway.domain.identity import Context
+from gateway.domain.sessions import Factor
+from gateway.services import (
+    credentials,
+    invitations,
+    mailed_links,
+    members,
+    ownership,
+    session_openings,
+    terms,
+)
 from gateway.services import subscriptions as money
 from gateway.services.invitations import Wish
 from gateway.services.messages.writing import TYPES
@@ -148,6 +158,19 @@ def test_changes_of_ones_own_proofs_are_mailed_to_the_account(
         ("owner@acme.test", "Your password was changed"): 1,
         ("owner@acme.test", "The ways to prove your account have changed"): 1,
     }
+
+
+def test_sign_ins_from_new_places_are_mailed_to_the_account(here: Scene, catcher: Catcher) -> None:
+    person_id = here.member(here.house.owner_id).person_id
+    for ip in ("192.0.2.1", "198.51.100.1"):
+        person_work.run(
+            here.work,
+            lambda base: session_openings.open_by_own(
+                base, person_id, frozenset({Factor.PASSWORD})
+            ),
+            Context(ip=ip, user_agent="Firefox/1"),
+        )
+    assert arrived(here, catcher) == {("owner@acme.test", "A new sign-in to your account"): 1}
 
 
 def test_invitations_and_reminders_carry_the_newest_link(here: Scene, catcher: Catcher) -> None:

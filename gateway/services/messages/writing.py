@@ -20,6 +20,12 @@ LANGUAGE = "en"
 Fact = str | int | Decimal | datetime
 
 
+class Verbatim(str):
+    """A fact in a form that we gave it, of which nobody else chose a character to be read."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What a mail says; both forms say the same."""
@@ -98,6 +104,8 @@ def _plain(value: Fact) -> str:
         return f"{value:%Y-%m-%d} at {value:%H:%M} UTC"
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
+    if isinstance(value, Verbatim):
+        return one_line(value)
     return plain_name(str(value))
 
 

@@ -187,7 +187,7 @@ sessions = Table(
     text_column("ip", nullable=True),
     text_column("user_agent", nullable=True),
     only("uq_sessions_token", "token_hash", where="token_hash <> ''"),
-    lookup("ix_sessions_person", "person_id", where="revoked_at IS NULL"),
+    lookup("ix_sessions_person", "person_id"),
 )
 
 # By what a session opens an organisation; without a row it opens nothing there.

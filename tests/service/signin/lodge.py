@@ -1,5 +1,6 @@
 """An organisation with a sign-on connection: its provider asserts, its people prove."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -203,6 +204,21 @@ class Lodge:
         newest = [message for message in waiting if message.payload["to"] == to][-1]
         text: str = outbox.opened(self.work.vault, newest).payload["text"]
         return text
+
+    def letters(self, type: str) -> list[dict[str, Any]]:
+        """What all letters of a type say that have not left, the oldest first."""
+        c = t.letters.c
+        with self.work.platform() as database:
+            rows = database.execute(
+                select(t.letters).where(c.type == type).order_by(c.created_at, c.id)
+            ).all()
+        return [
+            {
+                **row.payload,
+                **json.loads(self.work.vault.open(row.sealed, row.id, outbox.SEALED_AS)),
+            }
+            for row in rows
+        ]
 
     def rows(self, table: Any, **where: object) -> list[Any]:
         """Rows of the organisation."""

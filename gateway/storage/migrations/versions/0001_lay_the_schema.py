@@ -933,8 +933,6 @@ def upgrade() -> None:
             "ix_sessions_person",
             ["person_id"],
             unique=False,
-            postgresql_where=sa.text("revoked_at IS NULL"),
-            sqlite_where=sa.text("revoked_at IS NULL"),
         )
         batch_op.create_index(
             "uq_sessions_token",
@@ -2267,11 +2265,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("token_hash <> ''"),
             sqlite_where=sa.text("token_hash <> ''"),
         )
-        batch_op.drop_index(
-            "ix_sessions_person",
-            postgresql_where=sa.text("revoked_at IS NULL"),
-            sqlite_where=sa.text("revoked_at IS NULL"),
-        )
+        batch_op.drop_index("ix_sessions_person")
 
     op.drop_table("sessions")
     with op.batch_alter_table("roles_history", schema=None) as batch_op:
