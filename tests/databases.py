@@ -33,6 +33,10 @@ file_copy_method = clone
 """
 
 
+KEEPER = "keeper"
+"""What the connection calls itself by which a database outlasts its tests."""
+
+
 class Databases:
     """Hands out empty databases below one folder that every process of a test run shares."""
 
@@ -122,7 +126,8 @@ class Databases:
     def _connect(self, name: str) -> Any:
         import psycopg  # noqa: PLC0415 - optional
 
-        return psycopg.connect(self._server.get_uri(name), autocommit=True)
+        uri = self._server.get_uri(name)
+        return psycopg.connect(uri, autocommit=True, application_name=KEEPER)
 
     def _url(self, name: str) -> str:
         url: str = self._server.get_uri(name, driver="psycopg")

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from scim2_models import InvalidValueException, NotImplementedException
@@ -28,6 +28,7 @@ from gateway.services.page_ends import PageEnds, Walk
 from gateway.services.scim_tokens import Authenticated
 from gateway.storage.unit_of_work import UnitOfWork, Work
 
+T = TypeVar("T")
 SEARCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 KINDS = ("User", "Group")
 ANSWERED_MEMBERS = 1000
@@ -239,9 +240,7 @@ class Turn:
                 return done
             return self._written(uow, kind, done, projection)
 
-        answer = self.work.run(
-            self.connection.organisation_id, self.actor, verb, self.asked.context
-        )
+        answer = self.changed_by(verb)
         if isinstance(answer, Refused):
             raise answer.error
         return answer
@@ -275,6 +274,16 @@ class Turn:
         return not answers or done.member_count > ANSWERED_MEMBERS
 
     # -- parts --------------------------------------------------------------------
+
+    def changed_by(self, verb: Callable[[UnitOfWork], T]) -> T:
+        """Run a verb under the organisation's lock, commit, and return its result."""
+        return self.work.run(
+            self.connection.organisation_id,
+            self.actor,
+            verb,
+            self.asked.context,
+            on=self.database,
+        )
 
     def _kind(self) -> str:
         return engine.kind_at(self.asked.target.endpoint or "")

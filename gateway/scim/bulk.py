@@ -132,7 +132,7 @@ def _committed(
                 attempt.record(step, outcome, done)  # type: ignore[arg-type]
         return attempt, uow.recorded()
 
-    return turn.work.run(turn.connection.organisation_id, turn.actor, verb, turn.asked.context)
+    return turn.changed_by(verb)
 
 
 def _refuse_rest(planned: BulkPlan, refused: GatewayError) -> None:

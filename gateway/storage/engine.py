@@ -13,35 +13,40 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.storage.types import WrittenUUID
 
 BUSY_TIMEOUT_MS = 10_000
+KEPT_STATEMENTS = 512
+"""Of each SQLite connection: some more than all that requests and the worker ask."""
+
 QUIET: Mapping[str, Any] = {"hide_parameters": True}
 """An error of the database is logged whole, and what a statement carries may be a secret."""
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Two faces of one database: `write` opens transactions, `read` runs statements one by one.
+    """Two faces of one database.
 
-    Reads take no locks and need no BEGIN; on SQLite they never wait for a writer (WAL).
+    `serving` runs statements one by one: reads take no locks and need no BEGIN, and on SQLite
+    they never wait for a writer (WAL). Changes open their transaction on the same connection
+    (`transactions`). `plain` leaves transactions to the library: migrations need no more.
     """
 
-    write: Engine
-    read: Engine
+    serving: Engine
+    plain: Engine
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
-        return self.write.dialect.name
+        return self.serving.dialect.name
 
     @property
     def driver_error(self) -> type[Exception]:
         """What the driver itself raises, where it is asked directly."""
-        error: type[Exception] = self.write.dialect.loaded_dbapi.Error
+        error: type[Exception] = self.serving.dialect.loaded_dbapi.Error
         return error
 
     def dispose(self) -> None:
         """Close every pooled connection."""
-        self.write.dispose()
-        self.read.dispose()
+        self.serving.dispose()
+        self.plain.dispose()
 
 
 def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
@@ -58,16 +63,16 @@ def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
     address = address.set(drivername="postgresql+psycopg")
     pool: dict[str, Any] = {
         "pool_size": pool_size,
-        "max_overflow": pool_size,
+        "max_overflow": 2 * pool_size,
         "pool_use_lifo": True,
         "pool_pre_ping": False,
         **QUIET,
     }
     return Engines(
-        write=create_engine(address, **pool),
-        read=create_engine(
+        serving=create_engine(
             address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **pool
         ),
+        plain=create_engine(address, **pool),
     )
 
 
@@ -79,17 +84,23 @@ def _open_sqlite(address: URL, pool_size: int) -> Engines:
     """
     if not address.database or address.database == ":memory:":
         raise ValueError("SQLite needs a file: a memory database is one connection's own.")
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, **QUIET}
+    pool: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 2 * pool_size,
+        "pool_use_lifo": True,
+        "connect_args": {"cached_statements": KEPT_STATEMENTS},
+        **QUIET,
+    }
     engines = Engines(
-        write=create_engine(address, **pool),
-        # Nothing is ever open there that a rollback could end.
-        read=create_engine(address, pool_reset_on_return=None, **pool),
+        # Nothing is open on return that a rollback could end.
+        serving=create_engine(address, pool_reset_on_return=None, **pool),
+        plain=create_engine(address, **pool),
     )
-    for engine in (engines.write, engines.read):
+    for engine in (engines.serving, engines.plain):
         dialect: Any = engine.dialect
         dialect.colspecs = {**dialect.colspecs, sqltypes.Uuid: WrittenUUID}
         event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engines.write, "begin", _begin_immediate)
+    event.listen(engines.plain, "begin", _begin_immediate)
     return engines
 
 

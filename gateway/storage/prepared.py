@@ -23,6 +23,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.storage.binding import Binder, binder
+from gateway.storage.transactions import is_open, renewed
 
 T = TypeVar("T")
 MOST_MADE = 2_000
@@ -158,12 +159,19 @@ class _Prepared:
         for name, bind in self._binders.items():
             value = values[name]
             bound[name] = value if bind is None or value is None else bind(value)
+        order = self._order
+        given = bound if order is None else [bound[name] for name in order]
+        try:
+            return self._asked(connection, given)
+        except connection.dialect.loaded_dbapi.OperationalError:
+            if is_open(connection) or not renewed(connection):
+                raise
+            return self._asked(connection, given)
+
+    def _asked(self, connection: Connection, given: Any) -> Any:
         cursor = connection.connection.cursor()
         try:
-            if self._order is None:
-                cursor.execute(self._sql, bound)
-            else:
-                cursor.execute(self._sql, [bound[name] for name in self._order])
+            cursor.execute(self._sql, given)
             return cursor.fetchall()
         finally:
             cursor.close()

@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 def migrate(engines: Engines) -> None:
     """Bring the database to the newest revision; a database already there is left alone."""
-    with engines.write.begin() as connection:
+    with engines.plain.begin() as connection:
         command.upgrade(_config(connection), "head")
         if connection.dialect.name == "sqlite":
             statistics.describe(connection)
@@ -24,14 +24,14 @@ def migrate(engines: Engines) -> None:
 
 def is_current(engines: Engines) -> bool:
     """Whether the database has exactly this release's schema."""
-    with engines.read.connect() as connection:
+    with engines.serving.connect() as connection:
         have = MigrationContext.configure(connection).get_current_revision()
         return have == ScriptDirectory.from_config(_config(connection)).get_current_head()
 
 
 def add_revision(engines: Engines, message: str) -> None:
     """Write a new revision file from the difference between metadata and database."""
-    with engines.write.begin() as connection:
+    with engines.plain.begin() as connection:
         command.revision(_config(connection), message=message, autogenerate=True)
 
 

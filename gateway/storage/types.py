@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import DateTime, Dialect, String, TypeDecorator, types
 from sqlalchemy.dialects import postgresql
 
@@ -15,10 +16,20 @@ def instant_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-canonical: Callable[[Any], str] = json.JSONEncoder(
+def canonical(value: Any) -> str:
+    """Return the one text of a JSON value: sorted keys, no spaces. Hashes are computed over it.
+
+    :raises TypeError: not a JSON value.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # an integer of more than 64 bits, which a client may send
+        return _slowly(value)
+
+
+_slowly: Callable[[Any], str] = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False
 ).encode
-"""One text for one JSON value: sorted keys, no spaces. Hashes are computed over it."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):

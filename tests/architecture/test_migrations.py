@@ -21,7 +21,7 @@ def fresh(blank_database: str) -> Iterator[Engines]:
 
 def test_migrations_equal_the_metadata(fresh: Engines) -> None:
     schema.migrate(fresh)
-    with fresh.read.connect() as connection:
+    with fresh.serving.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
@@ -30,11 +30,11 @@ def test_migrations_equal_the_metadata(fresh: Engines) -> None:
 
 def test_migrations_build_what_create_all_builds(fresh: Engines, database: str, kind: str) -> None:
     """Also what Alembic's comparison overlooks: checks, partial indexes and collations."""
-    metadata.create_all(fresh.write)
-    with fresh.read.connect() as connection:
+    metadata.create_all(fresh.plain)
+    with fresh.serving.connect() as connection:
         declared = _definitions(connection, kind)
     engines = open_engines(database)
-    with engines.read.connect() as connection:
+    with engines.serving.connect() as connection:
         migrated = _definitions(connection, kind)
     engines.dispose()
     assert migrated == declared

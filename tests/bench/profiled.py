@@ -102,7 +102,7 @@ class Profiled:
     def __init__(self, application: Gateway) -> None:
         self._application = application
         self.statements = Statements(
-            (application.work.engines.read, application.work.engines.write)
+            (application.work.engines.serving, application.work.engines.plain)
         )
         self.forget()
 
@@ -128,7 +128,7 @@ class Profiled:
     def report(self) -> str:
         """Return statements and functions, by cost."""
         count = max(1, self.requests)
-        engine, seen = self._application.work.engines.read, dict(self.statements.seen)
+        engine, seen = self._application.work.engines.serving, dict(self.statements.seen)
         plans = {each: self.statements.plan(each, engine) for each in seen}
         lines = [f"{self.requests} requests, {self.seconds / count * 1e6:.0f} µs each, profiled"]
         lines += ["", "statements: times a request, µs each, text"]

@@ -93,7 +93,7 @@ def test_no_request_walks_through_the_directory_on_sqlite(
 ) -> None:
     settings, world = house
     app = create_app(settings)
-    statements = Statements((app.work.engines.read, app.work.engines.write))
+    statements = Statements((app.work.engines.serving, app.work.engines.plain))
     credential = world.api_key if operation.by_key else world.token
     session = Session(world, InProcess(app, credential), itertools.count(1_000))
     step = operation.steps(session)
@@ -102,7 +102,7 @@ def test_no_request_walks_through_the_directory_on_sqlite(
     walks = [
         (statement, line)
         for statement in list(statements.seen)
-        for line in statements.plan(statement, app.work.engines.read)
+        for line in statements.plan(statement, app.work.engines.serving)
         if WALK.match(line) and not PAGE.search(statement)
     ]
     app.close()
@@ -114,13 +114,13 @@ def test_the_latest_changes_are_found_by_their_time_on_sqlite(
 ) -> None:
     settings, world = house
     app = create_app(settings)
-    statements = Statements((app.work.engines.read, app.work.engines.write))
+    statements = Statements((app.work.engines.serving, app.work.engines.plain))
     (operation,) = named("meta.lastModified gt")
     operation.steps(Session(world, InProcess(app, world.token), itertools.count()))()
     plans = [
         line
         for statement in list(statements.seen)
-        for line in statements.plan(statement, app.work.engines.read)
+        for line in statements.plan(statement, app.work.engines.serving)
         if "directory_users USING" in line
     ]
     app.close()

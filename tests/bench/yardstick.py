@@ -52,7 +52,7 @@ class Yardstick(Flask):
 
     def read(self, key: Any) -> Response:
         """One SELECT by primary key."""
-        with self.engines.read.connect() as connection:
+        with self.engines.serving.connect() as connection:
             row = connection.execute(BY_KEY, {"key": key}).one()
         said = dumps({"id": str(row.id), "name": row.name, "document": row.document})
         return Response(said, content_type="application/json")
@@ -60,7 +60,7 @@ class Yardstick(Flask):
     def write(self) -> Response:
         """One INSERT, and its commit."""
         row = {"id": self.new_id(), "name": "a row", "document": NOTE}
-        with self.engines.write.begin() as connection:
+        with self.engines.plain.begin() as connection:
             connection.execute(ADD, row)
         said = dumps({"id": str(row["id"])})
         return Response(said, status=201, content_type="application/json")
@@ -78,7 +78,7 @@ def prepare(url: str) -> list[str]:
     engines = open_engines(url)
     new_id = TimeOrderedIds(utc_now)
     ids = [new_id() for _ in range(ROWS)]
-    _fill(engines.write, [{"id": key, "name": "a row", "document": NOTE} for key in ids])
+    _fill(engines.plain, [{"id": key, "name": "a row", "document": NOTE} for key in ids])
     engines.dispose()
     return [str(key) for key in ids]
 

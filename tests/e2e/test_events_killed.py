@@ -80,7 +80,7 @@ def _await_messages(receiver: Receiver, kill: int) -> None:
 def _let_leases_pass(work: Work, receiver: Receiver, *, deliver: bool) -> None:
     """Hours later another worker takes over what killed ones had leased."""
     if not deliver:
-        with work.engines.write.begin() as connection:
+        with work.engines.plain.begin() as connection:
             connection.exec_driver_sql("UPDATE webhook_deliveries SET leased_until = NULL")
         return
     later = replace(work, clock=lambda: utc_now() + timedelta(hours=6))

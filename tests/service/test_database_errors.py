@@ -19,7 +19,7 @@ ADDRESS = "ann.secret@acme.test"
 IDS = CountedIds()
 
 
-@pytest.mark.parametrize("face", ["read", "write"])
+@pytest.mark.parametrize("face", ["serving", "plain"])
 def test_an_error_names_the_statement_and_none_of_its_values(engines: Engines, face: str) -> None:
     asked = text("SELECT :secret FROM no_such_table")
     with (
@@ -95,7 +95,7 @@ def test_an_error_in_the_log_quotes_no_row(
     logs.set_up("info", form)
     try:
         try:
-            with engines.write.begin() as connection:
+            with engines.plain.begin() as connection:
                 provoke(connection)
         except Exception as error:
             logs.logger("part").error("failed", exc_info=error)

@@ -254,7 +254,7 @@ def test_an_operator_key_lives_until_it_is_revoked(work: Work) -> None:
 def test_a_key_is_found_by_its_index(work: Work) -> None:
     """However many keys there are: the index is partial, and the statement must say so."""
     said = principals._BY_SECRET.compile(
-        dialect=work.engines.read.dialect, compile_kwargs={"render_postcompile": True}
+        dialect=work.engines.serving.dialect, compile_kwargs={"render_postcompile": True}
     )
     values = said.construct_params({"secret": "x", "now": work.clock()})
     bound = {

@@ -25,12 +25,15 @@ from gateway.storage.engine import Engines
 from gateway.storage.memories import Memories
 from gateway.storage.prepared import Record as Record
 from gateway.storage.prepared import fetch
+from gateway.storage.transactions import CommitLost, frozen, renewed, writing
 from gateway.storage.turnstile import Turnstile
 from gateway.storage.unit_of_work.unit import CLOSED, COUNTED, TICK, LockedUnit, UnitOfWork
 from gateway.storage.vault import Vault
 
 T = TypeVar("T")
 TRIES = 6
+AWAY = "The database went away; nothing was changed. Try again."
+UNKNOWN = "The database went away in the middle; look whether the change was made, and try again."
 
 
 @dataclass
@@ -50,17 +53,20 @@ class Work:
         actor: Actor,
         verb: Callable[[UnitOfWork], T],
         context: Context = NOWHERE,
+        *,
+        on: Connection | None = None,
     ) -> T:
         """Run `verb` holding the organisation's lock, commit, and return its result.
 
         Rolled back when it raises; run again, up to five times, when the database reports
-        a conflict. The verb may therefore touch nothing but its unit.
+        a conflict. The verb may therefore touch nothing but its unit. `on` is a connection of
+        `platform` that the caller already has.
 
         :raises NotFound: no such organisation.
-        :raises TryAgain: the conflict stayed.
+        :raises TryAgain: the conflict stayed, or the database went away.
         """
         return self._retried(
-            lambda connection: self._locked(connection, organisation_id, actor, context), verb
+            lambda connection: self._locked(connection, organisation_id, actor, context), verb, on
         )
 
     def run_unlocked(
@@ -113,7 +119,7 @@ class Work:
 
         It is no earlier than the last change, even where this process's clock is behind.
         """
-        with self._frozen() as connection:
+        with self.platform() as connection, frozen(connection):
             changed = connection.execute(_CHANGED, {"organisation": organisation_id}).scalar()
             now = self.clock()
             now = now if changed is None else max(now, changed)
@@ -121,9 +127,17 @@ class Work:
 
     @contextmanager
     def platform(self) -> Iterator[Connection]:
-        """Give a reading connection before the organisation is known (tokens, slugs)."""
-        with self.engines.read.connect() as connection:
-            yield connection
+        """Give a reading connection before the organisation is known (tokens, slugs).
+
+        :raises TryAgain: the database went away.
+        """
+        with self.engines.serving.connect() as connection:
+            try:
+                yield connection
+            except (DBAPIError, self.engines.driver_error) as error:
+                if renewed(connection):
+                    raise TryAgain(AWAY) from error
+                raise
 
     def run_platform(self, verb: Callable[[Connection, datetime], T]) -> T:
         """Run a write that belongs to no organisation (operator keys, leases), and commit."""
@@ -135,24 +149,11 @@ class Work:
 
     # -- inside -----------------------------------------------------------
 
-    @contextmanager
-    def _frozen(self) -> Iterator[Connection]:
-        if self.engines.dialect == "postgresql":
-            with self.engines.write.connect() as connection:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-                with connection.begin() as transaction:
-                    yield connection
-                    transaction.rollback()
-            return
-        with self.engines.read.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("ROLLBACK")
-
     def _retried(
-        self, open_unit: Callable[[Connection], UnitOfWork], verb: Callable[[UnitOfWork], T]
+        self,
+        open_unit: Callable[[Connection], UnitOfWork],
+        verb: Callable[[UnitOfWork], T],
+        on: Connection | None = None,
     ) -> T:
         def unit(connection: Connection) -> T:
             uow = open_unit(connection)
@@ -160,16 +161,22 @@ class Work:
             uow.finish()
             return result
 
-        return self._attempts(unit)
+        return self._attempts(unit, on)
 
-    def _attempts(self, unit: Callable[[Connection], T]) -> T:
+    def _attempts(self, unit: Callable[[Connection], T], on: Connection | None = None) -> T:
+        if on is None:
+            with self.engines.serving.connect() as connection:
+                return self._attempts(unit, connection)
         for attempt in range(TRIES):
             try:
-                with self._one_writer(), self.engines.write.begin() as connection:
-                    return unit(connection)
+                with self._one_writer(), writing(on):
+                    return unit(on)
+            except CommitLost as error:
+                renewed(on)
+                raise TryAgain(UNKNOWN) from error
             except (DBAPIError, self.engines.driver_error) as error:
                 last = attempt == TRIES - 1
-                if not is_conflict(error):
+                if not (renewed(on) or is_conflict(error)):
                     raise
                 if last and is_unique_violation(error):
                     raise

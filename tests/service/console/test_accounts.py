@@ -57,7 +57,7 @@ def counted(gateway: Gateway) -> Iterator[list[str]]:
     def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         seen.append(statement.split("\n", 1)[0][:60])
 
-    engines = {id(x): x for x in (gateway.work.engines.read, gateway.work.engines.write)}
+    engines = {id(x): x for x in (gateway.work.engines.serving, gateway.work.engines.plain)}
     for engine in engines.values():
         event.listen(engine, "before_cursor_execute", note)
     yield seen
