@@ -20,9 +20,12 @@ from saml2.server import Server
 DIGEST = "http://www.w3.org/2001/04/xmlenc#sha256"
 said = json.load(open(sys.argv[1]))  # noqa: SIM115
 base = said["base"]
+# What is published beside the key that signs.
+more = {"additional_cert_files": said["also_published"]} if said["also_published"] else {}
 own = {"entityid": f"{base}/metadata", "key_file": said["key"], "cert_file": said["certificate"]}
 config = {
     **own,
+    **more,
     "xmlsec_binary": said["xmlsec1"],
     "metadata": {"local": [said["service_metadata"]]},
     "service": {

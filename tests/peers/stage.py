@@ -5,8 +5,8 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -22,8 +22,8 @@ from gateway.app import Gateway, TimeOrderedIds, create_app, utc_now
 from gateway.domain.errors import Refused, SessionEnded
 from gateway.domain.sessions import Entrance
 from gateway.domain.signin import SAMLAddresses
-from gateway.saml import idp_metadata
-from gateway.services import directory, sessions
+from gateway.saml import idp_metadata, refreshing
+from gateway.services import certificates, directory, metadata_refresh, sessions
 from gateway.settings import Settings
 from gateway.storage import person_work
 from gateway.storage import tables as t
@@ -157,6 +157,25 @@ class Stage:
             **settings,
         )
 
+    def follow(self, document: bytes) -> None:
+        """Read a peer's metadata again, as the refresh does."""
+        found = refreshing.described(idp_metadata.parse(document, utc_now()))
+        self.lodge.do(lambda uow: metadata_refresh.follow(uow, self.lodge.connection_id, found))
+
+    def certificate(self, key: Key) -> Any:
+        """What the connection has of a certificate."""
+        wanted = certificates.fingerprint(key.certificate)
+        return self.lodge.rows(t.sso_certificates, fingerprint=wanted)[0]
+
+    def retire(self, key: Key) -> None:
+        """Trust a certificate no longer."""
+        gone = self.certificate(key).id
+        self.lodge.do(lambda uow: certificates.retire(uow, self.lodge.connection_id, gone))
+
+    def rotate_our_key(self) -> None:
+        """Make a new key pair of ours; the one before still decrypts."""
+        self.lodge.do(lambda uow: certificates.add_key(uow, self.lodge.connection_id))
+
     def browser(self) -> Browser:
         self.browsers.append(Browser(self.origin))
         return self.browsers[-1]
@@ -272,6 +291,38 @@ def _unready(environ: Any, start: Any) -> list[bytes]:
     del environ
     start("503 Not ready", [])
     return []
+
+
+def roll_over(
+    stage: Stage,
+    start: Callable[[Key, Key | None], AbstractContextManager[str]],
+    announce: Callable[[str], None],
+    sign_in: Mapping[str, str],
+    keys: tuple[Key, Key],
+) -> None:
+    """Let a peer change its key; the connection trusts the old one already.
+
+    It publishes both, then signs with the new one, then the old one is retired. `start` runs the
+    peer by the key that signs and one more that it publishes; `announce` tells us of both.
+    """
+    old, new = keys
+    with start(new, None):
+        assert stage.refusal(**sign_in) == "signature_invalid"
+    with start(old, new) as base:
+        announce(base)
+        assert stage.certificate(new).state == "staged"
+        stage.sign_in(**sign_in)
+        assert stage.certificate(new).state == "staged"
+    with start(new, old) as base:
+        announce(base)
+        stage.sign_in(**sign_in)
+        assert [stage.certificate(key).state for key in keys] == ["active", "active"]
+    with start(old, None):
+        stage.sign_in(**sign_in)
+        stage.retire(old)
+        assert stage.refusal(**sign_in) == "signature_invalid"
+    with start(new, None):
+        stage.sign_in(**sign_in)
 
 
 # -- programs -------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""canaille: sign-in, groups, `aud: []`, wrong key, rollover, logout as far as it can."""
+"""canaille: sign-in, groups, `aud: []`, wrong key, rollover, logout as far as it can.
+
+It has no back channel: a logout there ends our session only where it began here. It encrypts no
+token, and the gateway would take none.
+"""
 
 import json
 from collections.abc import Iterator

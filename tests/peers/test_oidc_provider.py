@@ -1,4 +1,7 @@
-"""oidc-provider, the certified npm package: sign-in, groups, wrong key, rollover, both logouts."""
+"""oidc-provider, the certified npm package: sign-in, groups, wrong key, rollover, both logouts.
+
+It can encrypt tokens; the gateway takes none that are, and publishes no key to do it with.
+"""
 
 import json
 import shutil

@@ -1,9 +1,12 @@
-"""samlp, the npm package behind Auth0: sign-in, groups, wrong key, rollover, both logouts."""
+"""samlp, the npm package behind Auth0: sign-in, groups, wrong key, rollover, both logouts.
+
+It publishes one certificate: in a rollover an admin enters the next one by hand.
+"""
 
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from idp_fixtures.saml_idp.keys import Key, rsa_key
 from idp_fixtures.saml_idp.provider import ServiceProvider
 from tests.peers import larder
-from tests.peers.stage import Stage, free_port, running
+from tests.peers.stage import Stage, free_port, roll_over, running
 
 JIM = {"id": "jim", "email": "jim@acme.test", "name": "Jim Acme", "groups": ["Support", "Eng"]}
 ANN = {"id": "ann@acme.test", "email": "ann@acme.test", "name": "Ann Acme", "groups": ["Support"]}
@@ -75,8 +78,7 @@ def test_people_sign_in_with_their_groups(stage: Stage, tmp_path: Path, port: in
 def test_encrypted_assertions_are_read(
     stage: Stage, tmp_path: Path, port: int, signs_response: bool
 ) -> None:
-    certificate = ServiceProvider.of(stage.metadata).encryption[0]
-    encrypt = {"cert": certificate, "key": _public(certificate)}
+    encrypt = for_us(stage)
     with peer(stage, tmp_path, port, encrypt=encrypt, sign_response=signs_response) as base:
         trust(stage, base)
         stage.lodge.configure(require_encrypted=True)
@@ -90,19 +92,32 @@ def test_requests_may_be_posted_and_signed(stage: Stage, tmp_path: Path, port: i
         stage.sign_in()
 
 
-def test_another_key_is_refused_until_it_is_trusted(
+def test_a_foreign_key_is_refused_and_a_new_one_rolls_over(
     stage: Stage, tmp_path: Path, port: int
 ) -> None:
-    """A wrong key; then a rollover, after which the old key still opens."""
     with peer(stage, tmp_path, port) as base:
         trust(stage, base)
-        stage.sign_in()
     new = rsa_key("samlp-next")
-    with peer(stage, tmp_path, port, key=new):
-        assert stage.refusal() == "signature_invalid"
+
+    def start(key: Key, _: Key | None) -> AbstractContextManager[str]:
+        return peer(stage, tmp_path, port, key=key)
+
+    def by_hand(_: str) -> None:
         stage.lodge.configure(certificates=[new.certificate])
+
+    roll_over(stage, start, by_hand, {}, (OWN, new))
+
+
+def test_our_key_rolls_over_while_it_encrypts(stage: Stage, tmp_path: Path, port: int) -> None:
+    """It keeps what it was told: until then it encrypts for the key before."""
+    with peer(stage, tmp_path, port, encrypt=for_us(stage)) as base:
+        trust(stage, base)
+        stage.lodge.configure(require_encrypted=True)
+        stage.rotate_our_key()
         stage.sign_in()
-    with peer(stage, tmp_path, port):
+        stage.rotate_our_key()
+        assert stage.refusal() == "decryption_failed"
+    with peer(stage, tmp_path, port, encrypt=for_us(stage)):
         stage.sign_in()
 
 
@@ -136,7 +151,9 @@ def test_a_person_that_scim_deactivated_is_refused(stage: Stage, tmp_path: Path,
         assert stage.refusal() == "deprovisioned_by_idp"
 
 
-def _public(certificate: str) -> str:
-    """The public key of a certificate, which samlp wants beside it."""
+def for_us(stage: Stage) -> dict[str, str]:
+    """Our newest certificate, and its public key, which samlp wants beside it."""
+    certificate = ServiceProvider.of(stage.metadata).encryption[0]
     key = load_pem_x509_certificate(certificate.encode()).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    public = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return {"cert": certificate, "key": public}

@@ -1,7 +1,10 @@
-"""SimpleSAMLphp 1.19: encryption, wrong key, rollover, both logouts, begun by the provider."""
+"""SimpleSAMLphp 1.19: groups, encryption, wrong key, rollover, both logouts, begun by the provider.
+
+Its release encrypts with AES in CBC alone, which a connection has to allow.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import requests
 from idp_fixtures.saml_idp.keys import Key, rsa_key
 from idp_fixtures.saml_idp.provider import ServiceProvider
 from tests.peers import larder
-from tests.peers.stage import Stage, free_port, running, written
+from tests.peers.stage import Stage, free_port, roll_over, running, written
 
 OWN = rsa_key("simplesamlphp")
 EXTENSIONS = ("ctype", "dom", "mbstring", "posix", "simplexml", "tokenizer", "xml", "xmlwriter")
@@ -157,9 +160,13 @@ def port() -> int:
 
 
 def trust(stage: Stage, base: str) -> None:
+    stage.trust(metadata(base))
+
+
+def metadata(base: str) -> bytes:
     answer = requests.get(f"{base}/saml2/idp/metadata.php", timeout=20)
     assert answer.status_code == 200, answer.text[:2000]
-    stage.trust(answer.content)
+    return answer.content
 
 
 def test_people_sign_in_with_their_groups(stage: Stage, tmp_path: Path, port: int) -> None:
@@ -179,19 +186,35 @@ def test_encrypted_assertions_are_read(stage: Stage, tmp_path: Path, port: int) 
         stage.sign_in(**LOG_IN)
 
 
-def test_another_key_is_refused_until_it_is_trusted(
+def test_our_key_rolls_over_while_it_encrypts(stage: Stage, tmp_path: Path, port: int) -> None:
+    """It reads our metadata when it starts: until then it encrypts for the key before."""
+    encrypts = {"assertion.encryption": True}
+    with peer(stage, tmp_path, port, hosted=encrypts) as base:
+        trust(stage, base)
+        stage.lodge.configure(require_encrypted=True, allow_cbc=True)
+        stage.rotate_our_key()
+        stage.sign_in(**LOG_IN)
+        stage.rotate_our_key()
+        assert stage.refusal(**LOG_IN) == "decryption_failed"
+    with peer(stage, tmp_path, port, hosted=encrypts):
+        stage.sign_in(**LOG_IN)
+
+
+def test_a_foreign_key_is_refused_and_a_new_one_rolls_over(
     stage: Stage, tmp_path: Path, port: int
 ) -> None:
     with peer(stage, tmp_path, port) as base:
         trust(stage, base)
-        stage.sign_in(**LOG_IN)
-    new = rsa_key("simplesamlphp-next")
-    with peer(stage, tmp_path, port, key=new):
-        assert stage.refusal(**LOG_IN) == "signature_invalid"
-        stage.lodge.configure(certificates=[new.certificate])
-        stage.sign_in(**LOG_IN)
-    with peer(stage, tmp_path, port):
-        stage.sign_in(**LOG_IN)
+
+    def start(key: Key, also: Key | None) -> AbstractContextManager[str]:
+        if also is None:
+            return peer(stage, tmp_path, port, key=key)
+        written(also, tmp_path / f"ssp-{port}" / "cert", "next")
+        both = {"new_privatekey": "next.key", "new_certificate": "next.crt"}
+        return peer(stage, tmp_path, port, key=key, hosted=both)
+
+    keys = OWN, rsa_key("simplesamlphp-next")
+    roll_over(stage, start, lambda base: stage.follow(metadata(base)), LOG_IN, keys)
 
 
 def test_our_logout_ends_both_sessions(stage: Stage, tmp_path: Path, port: int) -> None:
