@@ -16,7 +16,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.identity import ActorType
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
-from gateway.services import notices, outbox
+from gateway.services import notices
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -148,39 +148,19 @@ def alarm(uow: UnitOfWork, connection_id: UUID, said: Sequence[str | None]) -> N
     for member in uow.all(meant):
         targets = (_target(member), Target("connection", str(connection_id)))
         uow.record(Fact("break_glass.threatened", targets))
-        notices.tell(
-            uow,
-            "break_glass.threatened",
-            "Your identity provider reached for a break-glass owner",
-            f"It deprovisioned, or claimed, {outbox.plain_name(member.display_name)}, who stays an"
-            " owner and can sign in by their own factors. If the person has left, end their"
-            " appointment or transfer the ownership.\n",
-        )
+        notices.tell(uow, "break_glass.threatened", name=member.display_name)
 
 
 def announce(uow: UnitOfWork, member: Record) -> None:
     """Mail every owner and administrator who the break-glass owner is."""
-    notices.tell(
-        uow,
-        "break_glass.appointed",
-        "A break-glass owner of your organisation",
-        f"{outbox.plain_name(member.display_name)} can sign in with their own password and second"
-        " factor, whatever single sign-on is enforced. Each use is recorded and mailed.\n\n"
-        "Confirm it in the settings, or end it if it is not wanted.\n",
-    )
+    notices.tell(uow, "break_glass.appointed", name=member.display_name)
 
 
 def used(uow: UnitOfWork, member: Record) -> None:
     """Record and mail that a break-glass owner signed in."""
     uow.update(TABLE, {"member_id": member.id, "valid_to": None}, last_used_at=uow.now)
     uow.record(Fact("break_glass.used", (_target(member),)))
-    notices.tell(
-        uow,
-        "break_glass.used",
-        "A break-glass owner signed in",
-        f"{outbox.plain_name(member.display_name)} signed in by their own factors at"
-        f" {uow.now:%Y-%m-%d %H:%M} UTC.\n",
-    )
+    notices.tell(uow, "break_glass.used", name=member.display_name, when=uow.now)
 
 
 def _appointed(uow: UnitOfWork, *columns: ColumnElement[Any]) -> Select[Any]:

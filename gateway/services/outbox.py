@@ -1,6 +1,6 @@
 """The outbox: mail that a change asked for, leased to one worker at a time until it is gone.
 
-Rows are written in the commit of their change (`send`); a worker claims what is due, sends it
+Rows are written in the commit of their change (`post`); a worker claims what is due, sends it
 with no transaction open, and says what became of it. Delivery is at least once: a worker that
 dies between sending and saying so leaves a row that is sent again, under the same Message-ID.
 """
@@ -36,7 +36,7 @@ SEALED_AS = "letter"
 INVITING = frozenset({"invitation.created", "invitation.resent"})
 """Mails whose fate their invitation shows."""
 
-__all__ = ["Message", "one_line", "plain_name", "post", "send_mail"]
+__all__ = ["Message", "one_line", "plain_name", "post"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,6 @@ def kept(message: "Message") -> dict[str, object]:
         return {"payload": message.payload}
     said = {"to": message.payload["to"], "subject": message.payload["subject"], "text": ""}
     return {"payload": said, "sealed": None}
-
-
-def send_mail(uow: UnitOfWork, type: str, to: str, subject: str, text: str) -> None:
-    """Put a mail of these paragraphs into the outbox, in the commit of the change it tells of.
-
-    :raises BadEmail: the address is not one line with one recipient.
-    """
-    require_recipient(to)
-    letter = messages.frame(subject, text, voice=_voice_of(uow))
-    uow.send("mail", type, payload(to, letter))
 
 
 def require_recipient(to: str) -> None:

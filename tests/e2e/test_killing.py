@@ -24,7 +24,7 @@ from gateway.app import TimeOrderedIds, utc_now
 from gateway.delivery.mail import Mailer
 from gateway.delivery.worker import Worker
 from gateway.demo.catcher import Catcher
-from gateway.services import audit, mapping, outbox, scim_tokens
+from gateway.services import audit, mapping, scim_tokens
 from gateway.storage import tables as t
 from gateway.storage.engine import open_engines
 from gateway.storage.unit_of_work import UnitOfWork, Work
@@ -33,7 +33,7 @@ from idp_fixtures.agent import ProvisioningAgent
 from idp_fixtures.directory import Change, Directory
 from idp_fixtures.entra import EntraClient
 from idp_fixtures.okta import OktaClient
-from tests import factories
+from tests import factories, mails
 from tests.e2e.programs import Program, Server, free_port
 from tests.e2e.wholeness import require_whole
 from tests.factories import House
@@ -210,7 +210,7 @@ def _post(work: Work, house: House, number: int) -> None:
     work.run(
         house.organisation_id,
         factories.OPERATOR,
-        lambda uow: outbox.send_mail(uow, "test", "ada@acme.test", f"Mail {number}", "Hi."),
+        lambda uow: mails.send(uow, "test", "ada@acme.test", f"Mail {number}", "Hi."),
     )
 
 

@@ -17,7 +17,6 @@ from gateway.services import (
     invitations,
     keys,
     members,
-    outbox,
     people,
     policies,
 )
@@ -25,7 +24,7 @@ from gateway.services.invitations import Wish
 from gateway.storage import person_work
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from tests import factories
+from tests import factories, mails
 from tests.clock import Clock
 from tests.factories import OPERATOR, House
 from tests.service.test_audit import verdict
@@ -113,8 +112,8 @@ def left(work: Work, acme: House, clock: Clock) -> tuple[UUID, UUID]:
             detail=f"{ADDRESS} is taken.", milliseconds=1.0, request_id="r", ip=FROM.ip,
         )  # fmt: skip
         keys.create(uow, "Zoë Zimmer's key", ["org.read"], member_id=member_id)
-        outbox.send_mail(uow, "member.welcome", ADDRESS, "Hello", "Hello Zoë Zimmer.")
-        outbox.send_mail(uow, "notice", "owner@acme.test", "Zoë Zimmer left", "She has.")
+        mails.send(uow, "member.welcome", ADDRESS, "Hello", "Hello Zoë Zimmer.")
+        mails.send(uow, "notice", "owner@acme.test", "Zoë Zimmer left", "She has.")
 
     work.run(here, zoe, live, FROM)
     failed = Fact("signin.failed", (Target("member", str(member_id), "Zoë Zimmer"),))

@@ -14,6 +14,7 @@ from gateway.services import outbox
 from gateway.services.outbox import LEASE, PAUSES, Message
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
+from tests import mails
 from tests.clock import NOON, Clock
 from tests.service.test_sealing import ACME, found
 
@@ -31,7 +32,7 @@ def post(work: Work, *subjects: str) -> None:
 
     def send(uow: UnitOfWork) -> None:
         for subject in subjects:
-            outbox.send_mail(uow, "test", "ada@acme.test", subject, "Hello.")
+            mails.send(uow, "test", "ada@acme.test", subject, "Hello.")
 
     work.run(ACME, SYSTEM, send)
 
@@ -159,17 +160,16 @@ def test_workers_side_by_side_share_the_messages(work: Work, clock: Clock) -> No
 )
 def test_an_address_cannot_carry_a_second_one(work: Work, address: str) -> None:
     with pytest.raises(BadEmail):
-        work.run(
-            ACME, SYSTEM, lambda uow: outbox.send_mail(uow, "test", address, "Hello", "Hello.")
-        )
+        work.run(ACME, SYSTEM, lambda uow: outbox.post(uow, "subscription.renewed", address))
 
 
 def test_a_subject_stays_one_line(work: Work, clock: Clock) -> None:
-    post(work, "Hello\r\nBcc: eve@evil.test")
+    said = {"used": "1\r\nBcc: eve@evil.test", "limit": "2"}
+    work.run(ACME, SYSTEM, lambda uow: outbox.post(uow, "seats.warning", "ada@acme.test", **said))
     clock.advance(SECOND)
-    assert subjects(claim(work)) == ["Hello Bcc: eve@evil.test"]
+    assert subjects(claim(work)) == ["acme uses 1 Bcc: eve evil test of 2 seats"]
 
 
 def _send_and_fail(uow: UnitOfWork) -> None:
-    outbox.send_mail(uow, "test", "ada@acme.test", "Hello", "Hello.")
+    mails.send(uow, "test", "ada@acme.test", "Hello", "Hello.")
     raise LookupError

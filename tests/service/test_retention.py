@@ -13,7 +13,7 @@ from gateway.services.organisations import change_subscription
 from gateway.services.terms import current, override
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from tests import factories
+from tests import factories, mails
 from tests.clock import NOON, Clock
 from tests.factories import OPERATOR, House
 from tests.service.test_audit import verdict
@@ -144,7 +144,7 @@ def test_an_organisations_own_retention_outlives_its_plan(work: Work) -> None:
 
 def test_mail_is_kept_for_a_month(work: Work, acme: UUID, clock: Clock) -> None:
     def write(uow: UnitOfWork) -> None:
-        outbox.send_mail(uow, "member.welcome", "ada@acme.test", "Hello", "Hello.")
+        mails.send(uow, "member.welcome", "ada@acme.test", "Hello", "Hello.")
 
     work.run(acme, OPERATOR, write)
     work.run(acme, OPERATOR, write)

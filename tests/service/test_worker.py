@@ -13,11 +13,11 @@ from gateway.delivery.mail import Mailer, compose
 from gateway.delivery.worker import EXPIRY_EVERY, Worker
 from gateway.demo.catcher import Catcher
 from gateway.domain.identity import SYSTEM
-from gateway.services import audit, funnel, members, outbox, people
+from gateway.services import audit, funnel, members, people
 from gateway.services.outbox import PAUSES, Message
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from tests import factories
+from tests import factories, mails
 from tests.clock import NOON, Clock
 
 SECOND = timedelta(seconds=1)
@@ -58,7 +58,7 @@ def post(work: Work, organisation_id: UUID, to: str = "ada@acme.test", text: str
     work.run(
         organisation_id,
         SYSTEM,
-        lambda uow: outbox.send_mail(uow, "test", to, "Grüße, Ada", text),
+        lambda uow: mails.send(uow, "test", to, "Grüße, Ada", text),
     )
 
 

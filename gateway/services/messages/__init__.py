@@ -4,6 +4,6 @@ Invariant: nobody else's words are markup or a link here. Facts are plain text, 
 that a mail leads to is the one that its sender gives for the button.
 """
 
-from gateway.services.messages.writing import TYPES, Letter, frame, write
+from gateway.services.messages.writing import TYPES, Letter, write
 
-__all__ = ["TYPES", "Letter", "frame", "write"]
+__all__ = ["TYPES", "Letter", "write"]

@@ -71,14 +71,6 @@ def write(
     )
 
 
-def frame(subject: str, text: str, *, voice: Mapping[str, str]) -> Letter:
-    """Return paragraphs, parted by empty lines, as a mail of the same form."""
-    subject = one_line(subject)
-    footer = _footer({name: _plain(value) for name, value in voice.items()})
-    html_form = _as_html(subject, text.strip().split("\n\n"), (None, None), (), footer)
-    return Letter(subject, f"{text.rstrip()}\n\n-- \n{footer}\n", html_form)
-
-
 def one_line(text: str) -> str:
     """Return `text` without line breaks and control characters, as a header may carry it."""
     return " ".join("".join(x if x.isprintable() else " " for x in text).split())
