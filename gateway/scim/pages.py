@@ -43,6 +43,9 @@ LOOKUP = re.compile(r'\s*(userName|externalId|displayName)\s+eq\s+"([^"\\\0-\x1f
 FEW = 1_000
 """Rows of which a page is sorted out quickly."""
 
+DEEP = 1_000
+"""Rows that are skipped without asking how many there are."""
+
 FARTHEST = 2**31 - 1
 """A startIndex beyond this is as far; the offset is a 32-bit integer in SQL."""
 
@@ -187,8 +190,17 @@ def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shap
         return replace(shape, seek=seek), values | bound
     if query.start > 1:
         values["offset"] = min(query.start, FARTHEST) - 1
-        return replace(shape, seek="start"), values
+        seek = "end" if _is_nearer_the_end(uow, shape, values) else "start"
+        return replace(shape, seek=seek), values
     return shape, values
+
+
+def _is_nearer_the_end(uow: UnitOfWork, shape: Shape, values: dict[str, Any]) -> bool:
+    """Whether a page of the whole directory is reached sooner from its last row."""
+    narrowed = shape.filter or shape.lookup or shape.sort_by or len(shape.kinds) > 1
+    if narrowed or values["offset"] < DEEP:
+        return False
+    return bool(2 * values["offset"] > _counted(uow, shape, values, ()))
 
 
 def _lookup(query: Query) -> tuple[str, str] | None:

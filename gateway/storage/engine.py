@@ -13,6 +13,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.storage.types import WrittenUUID
 
 BUSY_TIMEOUT_MS = 10_000
+CACHE_KIB = 16 * 1024
+"""Of each SQLite connection: a page of users spread over a large file stays in it."""
+
 KEPT_STATEMENTS = 512
 """Of each SQLite connection: some more than all that requests and the worker ask."""
 
@@ -112,6 +115,7 @@ def _prepare_sqlite(raw: Any, _: ConnectionPoolEntry) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        f"cache_size=-{CACHE_KIB}",
     ):
         raw.execute(f"PRAGMA {pragma}").close()
 

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.scim import pages
 from gateway.services import scim_tokens
 from gateway.storage.unit_of_work import Work
 from tests.factories import OPERATOR
@@ -40,6 +41,22 @@ def test_a_list_counts_all_and_shows_a_page_in_the_order_of_creation(okta: IdP) 
     assert names(first) == NAMES[:2]
     assert names(found(okta, "startIndex=4&count=2")) == NAMES[3:]
     assert names(found(okta, "")) == NAMES
+
+
+@pytest.mark.parametrize("start", range(1, 8))
+def test_a_page_begins_where_it_should_from_whichever_end_it_is_reached(
+    okta: IdP, five: list[str], start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "DEEP", 1)
+    gone = okta.create_user("gone")["id"]
+    last = okta.create_user("last")["id"]
+    okta.send("DELETE", f"/Users/{gone}")
+    everybody = [*five, last]
+    for count in (1, 2, 5, 10):
+        page = found(okta, f"startIndex={start}&count={count}")
+        shown = [each["id"] for each in page["Resources"]]
+        assert shown == everybody[start - 1 :][:count]
+        assert page["totalResults"] == len(everybody)
 
 
 @pytest.mark.parametrize(
