@@ -21,7 +21,6 @@ from gateway.services import (
     domains,
     keys,
     organisations,
-    outbox,
     people,
     presets,
     scim_tokens,
@@ -168,9 +167,7 @@ def _furnish(work: Work, options: Options, company: Company) -> Furnished:
     )
 
     def found(uow: UnitOfWork) -> tuple[UUID, UUID]:
-        owner_id = organisations.create(uow, new)
-        outbox.post(uow, "organisation.welcome", email, name=company.owner, idp=company.idp)
-        return uow.organisation_id, owner_id
+        return uow.organisation_id, organisations.create(uow, new)
 
     organisation_id, owner_id = work.found(OPERATOR, found)
     made = work.run(organisation_id, OPERATOR, lambda uow: _equip(uow, options, company, owner_id))
