@@ -53,7 +53,7 @@ class Domain(Answer):
     )
 
 
-@routes.endpoint(f"POST {ALL}", holds_or_operator("settings.write"), status=201, tagged=True)
+@routes.endpoint(f"POST {ALL}", holds_or_operator("org.update"), status=201, tagged=True)
 def claim(uow: UnitOfWork, body: Claim) -> Domain:
     """Claim a domain; claiming it again gives the same one."""
     return read(uow, domains.claim(uow, body.name))
@@ -81,7 +81,7 @@ def _looked(call: Call, _body: None, ids: Mapping[str, UUID]) -> Sighting | None
 
 @routes.endpoint(
     f"POST {ONE}:verify",
-    holds_or_operator("settings.write"),
+    holds_or_operator("org.update"),
     errors=(AlreadyExists,),
     prepare=_looked,
 )
@@ -94,7 +94,7 @@ def verify(uow: UnitOfWork, domain: UUID, prepared: Sighting | None) -> Domain:
     return read(uow, domain)
 
 
-@routes.endpoint(f"DELETE {ONE}", holds_or_operator("settings.write"), status=204, tagged=True)
+@routes.endpoint(f"DELETE {ONE}", holds_or_operator("org.update"), status=204, tagged=True)
 def release(uow: UnitOfWork, domain: UUID) -> None:
     """Give up a domain: it proves nothing any more, and another claim needs another proof."""
     domains.release(uow, domain)

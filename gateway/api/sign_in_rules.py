@@ -57,7 +57,7 @@ def read_policy(uow: UnitOfWork) -> SignInPolicy:
     return SignInPolicy(require_mfa=agreed["require_mfa"], session_hours=agreed["session_hours"])
 
 
-@routes.endpoint(f"PATCH {RULES}", holds("settings.write"), tagged=True)
+@routes.endpoint(f"PATCH {RULES}", holds("org.update"), tagged=True)
 def change_policy(uow: UnitOfWork, body: SignInPolicyChange) -> SignInPolicy:
     """Change what people's own factors are asked for; open sessions that lack it close at once."""
     policies.change(uow, body.model_dump(exclude_none=True))

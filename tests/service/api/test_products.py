@@ -174,6 +174,23 @@ def test_an_admin_changes_most_settings(pingback: Product) -> None:
     assert held & (security | set(FOUR[1:]) | {"billing.manage"}) == set()
 
 
+@pytest.mark.requires("PATCH /organisations/{organisation}/sign-in-policy")
+def test_an_admin_changes_nothing_of_how_people_sign_in(pingback: Product) -> None:
+    """S3-13: security is the owner's."""
+    admin = pingback.caller(str(pingback.house.successor_id))
+    place = "sign-in-policy"
+    before = admin.get(place).get_json()
+    wish = {"require_mfa": True, "session_hours": 1}
+    problem(admin.patch(place, wish), 403, "not_permitted")
+    problem(admin.patch("policies", {"policies": wish}), 403, "not_permitted")
+    problem(admin.post("domains", {"name": "theirs.example"}), 403, "not_permitted")
+    (domain,) = admin.get("domains").get_json()["items"]
+    problem(admin.delete(f"domains/{domain['id']}"), 403, "not_permitted")
+    problem(admin.post(f"domains/{domain['id']}:verify"), 403, "not_permitted")
+    assert pingback.boss.get(place).get_json() == before
+    assert pingback.boss.patch(place, {"session_hours": 1}).get_json()["session_hours"] == 1
+
+
 # -- the fifth -----------------------------------------------------------------------
 
 
