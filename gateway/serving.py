@@ -25,7 +25,7 @@ from waitress.task import ThreadedTaskDispatcher  # type: ignore[import-untyped]
 from gateway.app import Gateway
 from gateway.logs import logger
 from gateway.settings import Settings
-from gateway.turns import Owners, Turns
+from gateway.turns import ABROAD, Owners, Turns
 from gateway.wsgi import Environ
 
 BACKLOG = 1024
@@ -206,8 +206,8 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
 def _dispatcher(threads: int, owners: Owners) -> ThreadedTaskDispatcher:
     """Return the threads that serve requests, whose queue lets organisations take turns."""
     dispatcher = ThreadedTaskDispatcher()
-    dispatcher.queue = Turns(threads, dispatcher.lock, owners.lane_of)
-    dispatcher.set_thread_count(threads)
+    dispatcher.queue = Turns(threads, dispatcher.lock, owners.lane_of, owners.abroad)
+    dispatcher.set_thread_count(threads + ABROAD)
     return dispatcher
 
 

@@ -80,7 +80,8 @@ class Settings(BaseSettings):
 
     threads: Annotated[int, Field(ge=1, le=64)] | None = None
     """Requests that one server process works on at a time. Default: 4 on PostgreSQL, 2 on
-    SQLite; more cost more than they give."""
+    SQLite; more cost more than they give. Requests that may wait for somebody else's server, such
+    as an identity provider's, have threads beside these."""
 
     max_body: ByteSize = ByteSize(1024 * 1024)
     """Largest request body that is read, for example `1MiB`; a larger one is answered 413."""

@@ -20,6 +20,10 @@ ORGANISATION = "gateway.organisation"
 """Key of the environment that holds the organisation which the request's credential opened."""
 
 
+VISITED = "gateway.visited"
+"""Key of the environment that holds the organisation whose address was asked for, by anybody."""
+
+
 class Application(Protocol):
     """A WSGI application that knows its own paths."""
 

@@ -26,7 +26,7 @@ from gateway.settings import Settings
 from gateway.storage import person_work
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from gateway.storage.vault import Vault
-from gateway.wsgi import REQUEST_ID
+from gateway.wsgi import REQUEST_ID, VISITED
 
 T = TypeVar("T")
 SLUG_LIMIT = 100
@@ -167,6 +167,7 @@ class Reception:
                 connection = self.find(database, self.work.vault, slug)
         if connection is None:
             abort(404)
+        request.environ[VISITED] = connection.organisation_id
         context = Context(
             request_id=str(request.environ.get(REQUEST_ID, "")),
             ip=request.remote_addr,

@@ -19,6 +19,8 @@ from gateway.settings import Settings
 from gateway.storage.unit_of_work import Work
 
 PREFIX = "/oidc"
+ASKING = ("callback", "backchannel-logout")
+"""Addresses of a connection whose answer may have to wait for its provider."""
 
 
 def blueprint(work: Work, settings: Settings, client: HTTPClient) -> Blueprint:

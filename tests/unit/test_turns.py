@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.turns import LARGE, QUICK, STRANGERS, Owners, Turn, Turns
-from gateway.wsgi import ORGANISATION
+from gateway.turns import ABROAD, LARGE, QUICK, STRANGERS, Owners, Turn, Turns
+from gateway.wsgi import ORGANISATION, VISITED
 
 ACME, GLOBEX = UUID(int=1), UUID(int=2)
 
@@ -18,6 +18,8 @@ class Received:
 
     headers: dict[str, str]
     body_bytes_received: int = 0
+    command: str = "GET"
+    path: str = "/"
 
 
 @dataclass
@@ -35,7 +37,10 @@ class Channel:
 
 
 def queue(threads: int) -> Turns:
-    return Turns(threads, threading.Lock(), lambda channel: channel.lane)
+    def place(channel: Channel) -> str | None:
+        return channel.lane if channel.lane.startswith("abroad ") else None
+
+    return Turns(threads, threading.Lock(), lambda channel: channel.lane, place)
 
 
 def come(turns: Turns, *lanes: str, size: int = 0) -> None:
@@ -130,6 +135,60 @@ def test_one_large_body_is_read_at_a_time() -> None:
     assert begin(turns).task.lane == "three"
     first.done(first, 0.01)
     assert begin(turns).task.lane == "two"
+
+
+def abroad(turns: Turns, *lanes: str) -> list[Turn]:
+    """Let requests come that may wait outside, and begin what may begin."""
+    come(turns, *(f"abroad {lane}" for lane in lanes))
+    begun = []
+    while len(turns):
+        begun.append(begin(turns))
+    return begun
+
+
+def test_who_waits_outside_takes_no_thread_of_the_others() -> None:
+    turns = queue(2)
+    waiting = abroad(turns, *["acme"] * 20)
+    assert len(waiting) == ABROAD // 2, "one organisation leaves the other half"
+    waiting += abroad(turns, *["globex"] * 20, *["initech"] * 20)
+    assert len(waiting) == ABROAD
+    come(turns, "slow", "quick", "late")
+    assert [begin(turns).task.lane, begin(turns).task.lane] == ["slow", "quick"]
+    assert len(turns) == 0, "as many as without those who wait outside"
+
+
+def test_whoever_waits_outside_for_long_stays_behind_who_does_not() -> None:
+    turns = queue(2)
+    for turn in abroad(turns, "acme", "globex"):
+        turn.done(turn, 10.0 if "acme" in turn.task.lane else 0.1)
+    come(turns, *["abroad acme"] * 3, *["abroad globex"] * 3)
+    assert begin(turns).task.lane == "abroad globex"
+
+
+@pytest.mark.parametrize(
+    ("asked", "whose"),
+    [
+        ("GET /oidc/slug/callback", "slug"),
+        ("HEAD /oidc/slug/callback", "slug"),
+        ("POST /oidc/slug/backchannel-logout", "slug"),
+        ("POST /oidc/known/callback", str(ACME)),
+        (f"POST /api/v1/organisations/{ACME}/oidc-connections", str(ACME)),
+        (f"PATCH /api/v1/organisations/{ACME}/saml-connections/{GLOBEX}", str(ACME)),
+        (f"POST /api/v1/organisations/{ACME}/oidc-connections/{GLOBEX}:refresh", str(ACME)),
+        (f"POST /api/v1/organisations/{ACME}/domains/{GLOBEX}:verify", str(ACME)),
+        (f"GET /api/v1/organisations/{ACME}/oidc-connections", None),
+        (f"POST /api/v1/organisations/{ACME}/oidc-connections/{GLOBEX}:test", None),
+        ("GET /oidc/slug/login", None),
+        ("POST /saml/slug/acs", None),
+        ("GET /", None),
+    ],
+)
+def test_what_may_wait_outside_is_known_by_its_address(asked: str, whose: str | None) -> None:
+    owners = Owners()
+    owners.note({VISITED: ACME, "PATH_INFO": "/oidc/known/login"})
+    channel = Channel("Bearer a")
+    channel.requests[0].command, channel.requests[0].path = asked.split()
+    assert owners.abroad(channel) == whose
 
 
 def test_a_credential_has_the_lane_of_what_it_opened_and_a_guess_has_none() -> None:
