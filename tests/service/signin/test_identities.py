@@ -10,8 +10,10 @@ from gateway.domain.signin import Groups, LinkProposed, SignedIn
 from gateway.services import (
     connections,
     directory,
+    invitations,
     members,
     organisations,
+    seats,
     signin,
     terms,
 )
@@ -225,6 +227,19 @@ def test_provisioning_adopts_whoever_signed_in_first(acme: Lodge) -> None:
     assert member.managed_by == acme.house.connection.id
     acme.sign_in("n1", "nina@acme.test", groups=["Sales"])
     assert acme.see(lambda uow: members.get(uow, member.id)).managed_by == user.connection_id
+
+
+def test_a_newcomer_who_was_invited_needs_no_invitation_any_more(acme: Lodge) -> None:
+    acme.configure(jit=True)
+    acme.do(lambda uow: terms.override(uow, {"invites_when_scim": "on"}))
+    wish = invitations.Wish(email="nina@acme.test", role_id=acme.role("viewer"))
+    made = acme.do(lambda uow: invitations.create(uow, wish, "http://gateway.test"))
+    assert not isinstance(made, Refused)
+    before = acme.see(seats.count)
+    acme.sign_in("n1", "nina@acme.test")
+    assert acme.rows(t.invitations, id=made.id)[0].state == "superseded"
+    after = acme.see(seats.count)
+    assert (after.pending, after.active) == (before.pending - 1, before.active + 1)
 
 
 def test_a_newcomer_without_a_free_seat_leaves_nothing_behind(acme: Lodge) -> None:
