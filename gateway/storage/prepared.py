@@ -89,6 +89,8 @@ def _spelt_out(element: Any, **_: Any) -> Any:
     value = getattr(element, "value", None) if isinstance(element, BindParameter) else None
     if isinstance(value, StrEnum) or (value == "" and isinstance(value, str)):
         return literal_column(f"'{value}'", type_=element.type)
+    if isinstance(value, list | tuple) and value and all(isinstance(x, StrEnum) for x in value):
+        return literal_column("(" + ", ".join(f"'{each}'" for each in value) + ")")
     return None
 
 
@@ -109,9 +111,9 @@ class _Prepared:
         if not isinstance(compiled, SQLCompiler):
             raise TypeError("not a query")
         self._statement = statement
-        self._expands = bool(compiled.post_compile_params | compiled.literal_execute_params)
-        self._sql = str(compiled)
-        self.length = len(self._sql)
+        self.is_finished = not (compiled.post_compile_params | compiled.literal_execute_params)
+        self.sql = str(compiled)
+        self.length = len(self.sql)
         self._order = compiled.positiontup
         self._fixed: dict[str, Any] = {}
         self._binders: dict[str, Binder] = {}
@@ -137,7 +139,7 @@ class _Prepared:
         self._record: Any = namedtuple("Record", names, rename=True)  # type: ignore[misc]
 
     def fetch(self, connection: Connection, values: Mapping[str, object]) -> list[Any]:
-        if self._expands:
+        if not self.is_finished:
             return list(connection.execute(self._statement, dict(values)).all())
         rows = self._rows(connection, values)
         return [*map(self._read if self._readers else self._record._make, rows)]
@@ -171,7 +173,7 @@ class _Prepared:
     def _asked(self, connection: Connection, given: Any) -> Any:
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(self._sql, given)
+            cursor.execute(self.sql, given)
             return cursor.fetchall()
         finally:
             cursor.close()
