@@ -1,5 +1,6 @@
 """SCIM at /scim/v2/{connection}: HTTP in, HTTP out, every refusal in SCIM's form."""
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -242,14 +243,15 @@ class Desk:
     def _remember(self, turn: Turn, detected: Dialect | None, seconds: float) -> None:
         """Log how the request was understood; keep whose dialect the connection speaks."""
         own = turn.connection
-        _log.debug(
-            "scim",
-            connection=str(own.id),
-            operation=turn.asked.target.operation.value,
-            dialect=turn.reading.dialect.name,
-            deviations=dict(turn.reading.deviations) or None,
-            ms=round(seconds * 1000, 1),
-        )
+        if _log.is_enabled_for(logging.DEBUG):
+            _log.debug(
+                "scim",
+                connection=str(own.id),
+                operation=turn.asked.target.operation.value,
+                dialect=turn.reading.dialect.name,
+                deviations=dict(turn.reading.deviations) or None,
+                ms=round(seconds * 1000, 1),
+            )
         if detected is None or detected.name == own.detected_dialect:
             return
         name = detected.name

@@ -16,6 +16,9 @@ BUSY_TIMEOUT_MS = 10_000
 CACHE_KIB = 16 * 1024
 """Of each SQLite connection: a page of users spread over a large file stays in it."""
 
+UNBOUNDED = -1
+"""Connections beside those that are kept: threads bound them, and none should wait for another."""
+
 KEPT_STATEMENTS = 512
 """Of each SQLite connection: some more than all that requests and the worker ask."""
 
@@ -66,7 +69,7 @@ def open_engines(url: str | URL, *, pool_size: int = 8) -> Engines:
     address = address.set(drivername="postgresql+psycopg")
     pool: dict[str, Any] = {
         "pool_size": pool_size,
-        "max_overflow": 2 * pool_size,
+        "max_overflow": UNBOUNDED,
         "pool_use_lifo": True,
         "pool_pre_ping": False,
         **QUIET,
@@ -89,7 +92,7 @@ def _open_sqlite(address: URL, pool_size: int) -> Engines:
         raise ValueError("SQLite needs a file: a memory database is one connection's own.")
     pool: dict[str, Any] = {
         "pool_size": pool_size,
-        "max_overflow": 2 * pool_size,
+        "max_overflow": UNBOUNDED,
         "pool_use_lifo": True,
         "connect_args": {"cached_statements": KEPT_STATEMENTS},
         **QUIET,
