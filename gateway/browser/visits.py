@@ -162,7 +162,8 @@ class Reception:
     def received(self, slug: str, kind: type[V]) -> V:
         """Return the visit of a connection's address; an unknown one is no address at all."""
         connection = None
-        if len(slug) <= SLUG_LIMIT:
+        # What no slug looks like is not looked up: PostgreSQL takes no NUL, for one.
+        if len(slug) <= SLUG_LIMIT and slug.isascii() and slug.isalnum():
             with self.work.platform() as database:
                 connection = self.find(database, self.work.vault, slug)
         if connection is None:

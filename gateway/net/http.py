@@ -6,6 +6,7 @@ address that was checked is the one that is connected to, and one deadline cover
 
 import http.client
 import ipaddress
+import queue
 import socket
 import ssl
 import threading
@@ -96,7 +97,7 @@ class HTTPClient:
         parts = _parsed(url)
         ends = time.monotonic() + self.deadline
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._address(parts, port)
+        address = self._address(parts, port, ends)
         connection = _Pinned(parts, port, address, ends)
         watch = threading.Timer(self.deadline, connection.abandon)
         watch.daemon = True
@@ -111,12 +112,12 @@ class HTTPClient:
             watch.cancel()
             connection.close()
 
-    def _address(self, parts: SplitResult, port: int) -> Address:
+    def _address(self, parts: SplitResult, port: int, ends: float) -> Address:
         """Return the address to connect to, which has passed the guard.
 
         Every address of the name must: one bad among good ones is an attack, not a mistake.
         """
-        found = _resolved(parts.hostname or "", port)
+        found = _resolved(parts.hostname or "", port, ends)
         if all(self.allowed.holds(address, port) for address in found):
             return found[0]
         if parts.scheme != "https":
@@ -212,11 +213,26 @@ def _target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _resolved(host: str, port: int) -> list[Address]:
+def _resolved(host: str, port: int, ends: float) -> list[Address]:
+    """Return the addresses of a name; the system's look-up ends by itself, and nobody waits for it.
+
+    :raises Unreachable: there is none, or none in time.
+    """
+    answered: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answered.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError):
+            answered.put(None)
+
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Unreachable("This name has no address.") from None
+        found = answered.get(timeout=max(ends - time.monotonic(), 0.001))
+    except queue.Empty:
+        raise Unreachable("This name's servers did not answer in time.") from None
+    if found is None:
+        raise Unreachable("This name has no address.")
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     if not addresses:
         raise Unreachable("This name has no address.")

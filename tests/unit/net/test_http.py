@@ -145,6 +145,24 @@ def test_whoever_drips_is_cut_off_at_the_deadline(start: bytes) -> None:
     assert time.monotonic() - began < 4  # the drip alone would take five seconds
 
 
+def test_a_name_whose_servers_hold_back_is_left_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system's own look-up knows no deadline of ours."""
+    over = threading.Event()
+
+    def hold_back(*_: object, **__: object) -> list[object]:
+        over.wait(5)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hold_back)
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="in time"):
+        HTTPClient(deadline=0.3).get("https://slow.example.com/")
+    over.set()
+    assert time.monotonic() - began < 3
+
+
 def test_a_url_is_judged_before_anybody_keeps_it() -> None:
     require_sound("https://idp.example.com/metadata?x=1")
     with pytest.raises(Unreachable):

@@ -153,5 +153,6 @@ def test_the_address_is_the_connections_own(stage: Stage) -> None:
     slug = urlsplit(stage.addresses.login_url).path.split("/")[2]
     assert OIDCAddresses.of(ORIGIN, slug) == stage.addresses
     assert stage.addresses.initiate_login_uri == f"{ORIGIN}/oidc/{slug}/initiate"
-    for none in (slug[:-1], f"{slug}x"):
-        assert stage.browser().get(f"{ORIGIN}/oidc/{none}/initiate").status_code == 404
+    for none in (slug[:-1], f"{slug}x", f"{slug}%00", "%00", "%ff"):
+        for place in ("initiate", "login", "callback", "jwks"):
+            assert stage.browser().get(f"{ORIGIN}/oidc/{none}/{place}").status_code == 404

@@ -359,7 +359,17 @@ def test_who_only_knows_the_address_holds_up_nobody_and_waits_for_nobody(stage: 
 
 
 def test_an_unknown_address_is_none(stage: Stage) -> None:
-    for slug in ("nobody", "x" * 200, stage.addresses.acs_url.split("/")[-2][:-1]):
+    own = stage.addresses.acs_url.split("/")[-2]
+    for slug in (
+        "nobody",
+        "x" * 200,
+        own[:-1],
+        f"{own}%00",
+        "%00",
+        "%ED%A0%80",
+        "%ff",
+        f"{own}%20",
+    ):
         for path in ("login", "metadata", "logout"):
             assert stage.browser().get(f"{ORIGIN}/saml/{slug}/{path}").status_code == 404
         assert stage.browser().post(f"{ORIGIN}/saml/{slug}/acs", {}).status_code == 404
