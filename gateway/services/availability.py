@@ -1,5 +1,6 @@
 """Availability: whether somebody takes conversations at the moment, by their own word alone."""
 
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.errors import InvalidRequest, NotPermitted
@@ -10,6 +11,16 @@ from gateway.storage.unit_of_work import UnitOfWork
 
 CHOICES = ("live", "away", "offline")
 """Live takes conversations; away is gone for a while, and offline does not work now."""
+
+
+OFFLINE = CHOICES[-1]
+
+
+def ended(member: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what to tell, before and after, of whoever is made offline with something else."""
+    if member.availability == OFFLINE:
+        return {}, {}
+    return {"availability": member.availability}, {"availability": OFFLINE}
 
 
 def set_own(uow: UnitOfWork, member_id: UUID, availability: str) -> None:

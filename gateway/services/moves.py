@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState, require_transition
 from gateway.domain.plans import Cause, Outcome
-from gateway.services import funnel, seats
+from gateway.services import availability, funnel, seats
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -25,9 +25,13 @@ def move(uow: UnitOfWork, member: Record, state: MemberState, **values: object) 
 def tell(
     uow: UnitOfWork, member: Record, action: str, state: MemberState, reason: str | None = None
 ) -> None:
-    """Record a move of a member as it was before."""
-    after = {"state": str(state)} | ({"reason": reason} if reason else {})
-    uow.record(Fact(action, (target(member),), before={"state": str(member.state)}, after=after))
+    """Record a move of a member as it was before; who goes is offline from then on."""
+    before, after = {"state": str(member.state)}, {"state": str(state)}
+    if state in (MemberState.DEACTIVATED, MemberState.REMOVED):
+        was, is_now = availability.ended(member)
+        before, after = before | was, after | is_now
+    after |= {"reason": reason} if reason else {}
+    uow.record(Fact(action, (target(member),), before=before, after=after))
 
 
 def target(member: Record) -> Target:

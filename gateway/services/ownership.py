@@ -16,6 +16,7 @@ from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.services import (
     access,
+    availability,
     break_glass,
     domains,
     funnel,
@@ -109,7 +110,8 @@ def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
     if not member.contained:
         uow.change(t.member_versions, member, contained=True, availability="offline")
         offboarding.end_everything_live(uow, member.id, "contained")
-        uow.record(Fact("member.contained", (_target(member),)))
+        before, after = availability.ended(member)
+        uow.record(Fact("member.contained", (_target(member),), before or None, after or None))
         uow.record(Fact("scim.owner_protected", (_target(member),), outcome="refused"))
         funnel.recompute(uow, [member.id])
         notices.owner_protected(uow, member)
@@ -134,7 +136,9 @@ def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
             deactivated_by="idp",
         )
         seats.follow(uow, (row.state, True), (MemberState.DEACTIVATED, False))
-        uow.record(Fact("member.containment_ended", (_target(row),), after={"cause": "succeeded"}))
+        before = {"state": row.state}
+        after = {"state": str(MemberState.DEACTIVATED), "cause": "succeeded"}
+        uow.record(Fact("member.containment_ended", (_target(row),), before, after))
         _give_role_below(uow, row.id)
         funnel.recompute(uow, [row.id])
 

@@ -78,12 +78,32 @@ def _explained(house: House, facts: Mapping[UUID, Any], rng: Random) -> Iterator
     for _ in range(6):
         member_id = rng.choice(sorted(facts))
         action = rng.choice(ACTED_ON)
-        on_chatbot = action in BOT_ATOMS or action in SECTION_ATOMS
-        chatbot = rng.choice([*house.chatbots, UUID(int=7)]) if on_chatbot else None
-        said = explain(facts[member_id], Inquiry(action, chatbot)).document()
-        done = resolve(facts[member_id]).decide(action, chatbot)
-        if (said["decision"], said["code"]) != (done.allowed, done.code):
-            yield f"{member_id} {action} {chatbot}: explained {said['code']}, decided {done.code}"
+        chatbot = rng.choice([*house.chatbots, UUID(int=7)]) if _on_chatbot(action) else None
+        yield from _answered_alike(member_id, facts[member_id], action, chatbot)
+
+
+def misexplained(town: Town, house: House, view: View) -> Iterator[str]:
+    """Say where explaining and enforcing part, for every member, action and chatbot."""
+    with town.work.snapshot(house.organisation_id) as uow:
+        facts = access.load(uow, sorted(view.of(house)))
+    for member_id, known in facts.items():
+        for action in ACTED_ON:
+            places = [*house.chatbots, UUID(int=7)] if _on_chatbot(action) else [None]
+            for chatbot in places:
+                yield from _answered_alike(member_id, known, action, chatbot)
+
+
+def _on_chatbot(action: str) -> bool:
+    return action in BOT_ATOMS or action in SECTION_ATOMS
+
+
+def _answered_alike(
+    member_id: UUID, facts: Any, action: str, chatbot: UUID | None
+) -> Iterator[str]:
+    said = explain(facts, Inquiry(action, chatbot)).document()
+    done = resolve(facts).decide(action, chatbot)
+    if (said["decision"], said["code"]) != (done.allowed, done.code):
+        yield f"{member_id} {action} {chatbot}: explained {said['code']}, decided {done.code}"
 
 
 def _derived_otherwise(town: Town, house: House, members: Mapping[UUID, Any]) -> Iterator[str]:

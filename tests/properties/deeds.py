@@ -10,6 +10,7 @@ from gateway.domain.identity import Actor, ActorType
 from tests.clock import Clock
 from tests.factories import OPERATOR
 from tests.properties import by_hand
+from tests.properties import by_newcomers as newcomer
 from tests.properties import by_provider as provider
 from tests.properties.hand import Deed, Hand, Outcome, Pointless
 from tests.properties.town import Town, View
@@ -99,6 +100,17 @@ DEEDS: dict[tuple[Deed, bool], int] = {
     (by_hand.subscribe, False): 3,
     (by_hand.set_policy, False): 2,
     (by_hand.prove_domain, False): 1,
+    (newcomer.invite, False): 16,
+    (newcomer.accept, False): 12,
+    (newcomer.resend, False): 2,
+    (newcomer.revoke, True): 2,
+    (newcomer.decline, True): 1,
+    (newcomer.make_role, False): 2,
+    (newcomer.change_role, False): 3,
+    (newcomer.end_role, True): 1,
+    (newcomer.pass_on, False): 2,
+    (newcomer.pay, False): 1,
+    (newcomer.end_period, True): 1,
 }
 BY_HAND = frozenset(
     {
@@ -119,5 +131,11 @@ BY_HAND = frozenset(
         by_hand.configure,
         by_hand.disable,
         by_hand.enable,
+        newcomer.invite,
+        newcomer.resend,
+        newcomer.revoke,
+        newcomer.make_role,
+        newcomer.change_role,
+        newcomer.end_role,
     }
 )

@@ -136,15 +136,31 @@ def _seats(town: Town, before: View, after: View, deed: Outcome) -> Iterator[str
     counted = (len(active), sum(m.owner_of_record for m in active))
     if (here.active_members, here.active_owners) != counted:
         yield f"counters {here.active_members, here.active_owners}, recounted {counted}"
+    pending = _pending(town, house)
+    if here.pending_invitations != len(pending):
+        yield f"counted {here.pending_invitations} pending, recounted {len(pending)}"
     waiting = sum(m.state == "waitlisted" for m in members)
     if here.waiting_members != waiting:
         yield f"counted {here.waiting_members} who wait, recounted {waiting}"
     then = before.organisations[house.organisation_id]
-    if here.active_members > then.active_members:
-        yield from _within_limit(town, house, counted)
+    kept = sum(ends > after.instant(house) for ends in pending)
+    added = here.active_members > then.active_members
+    if added or here.pending_invitations > then.pending_invitations:
+        yield from _within_limit(town, house, counted, kept)
 
 
-def _within_limit(town: Town, house: House, counted: tuple[int, int]) -> Iterator[str]:
+def _pending(town: Town, house: House) -> list[Any]:
+    """When each pending invitation ends."""
+    i = t.invitations.c
+    wanted = select(i.expires_at).where(
+        i.organisation_id == house.organisation_id, i.state == "pending"
+    )
+    return [row.expires_at for row in town.rows(wanted)]
+
+
+def _within_limit(
+    town: Town, house: House, counted: tuple[int, int], pending: int
+) -> Iterator[str]:
     s, p, c = t.subscriptions.c, t.policies.c, t.connections.c
     here = house.organisation_id
     limit = town.rows(select(s.seat_limit).where(s.organisation_id == here, s.valid_to.is_(None)))[
@@ -162,6 +178,7 @@ def _within_limit(town: Town, house: House, counted: tuple[int, int]) -> Iterato
         for row in town.rows(select(c.seat_overage).where(c.organisation_id == here))
     )
     used = counted[0] - (0 if agreed["owner_counts_as_seat"] else counted[1])
+    used += pending if agreed["pending_counts_as_seat"] else 0
     if limit is not None and used > limit and not billed:
         yield f"{used} seats of {limit} were used by an addition"
 

@@ -31,6 +31,15 @@ PEOPLE = ("owner", "second", "anna", "bert", "carl", "Änne")
 GROUPS = ("Eng", "Support", "Sales", "ENG ops")
 
 
+@dataclass(frozen=True)
+class Invited:
+    """An invitation, and the link that was mailed with it."""
+
+    id: UUID
+    token: str
+    email: str
+
+
 @dataclass
 class House:
     """One organisation, and the ids of what it ever had, the dead included."""
@@ -48,6 +57,8 @@ class House:
     teams: list[UUID] = field(default_factory=list)
     conversations: list[UUID] = field(default_factory=list)
     roles: dict[str, UUID] = field(default_factory=dict)
+    custom: list[UUID] = field(default_factory=list)
+    invited: list[Invited] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,7 @@ def _house(work: Work, rng: Random, slug: str) -> House:
             add_ons=("enterprise",),
             policies={
                 "seat_overage": rng.choice(("block", "block", "bill")),
+                "invites_when_scim": rng.choice(("off", "guests_only", "on", "on", "on")),
                 "transfer": "allowed",  # the owner may be provisioned, and somebody succeeds
             },
             owner_email=f"owner@{slug}.test",

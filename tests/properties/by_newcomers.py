@@ -1,0 +1,147 @@
+"""Invitations and what becomes of them, custom roles, ownership passed on, and payments."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from gateway.domain.identity import Actor, ActorType
+from gateway.domain.roles import CustomRole
+from gateway.domain.sessions import Factor, Session
+from gateway.domain.text import fold
+from gateway.services import answering, credentials, invitations, ownership, roles, subscriptions
+from gateway.storage import tables as t
+from gateway.storage.person_work import PersonWork
+from gateway.storage.unit_of_work import UnitOfWork
+from tests.properties.hand import Hand, Pointless, Verb
+from tests.properties.town import Invited
+
+ORIGIN = "http://localhost"
+NEWCOMERS = tuple(f"{name}@new.test" for name in ("ivy", "lena", "pete", "noor"))
+FACTOR = frozenset({Factor.PASSWORD})
+
+# -- invitations ---------------------------------------------------------------------
+
+
+def invite(hand: Hand) -> Verb:
+    """Mostly the owner, and mostly somebody who is new, as something narrow on one chatbot."""
+    if hand.rng.random() < 0.6:
+        hand.actor = Actor(ActorType.MEMBER, str(hand.house.owner_id), "Olga", hand.house.owner_id)
+    fresh = hand.rng.random() < 0.7
+    email = hand.some(NEWCOMERS) if fresh else hand.address()
+    keys = [key for key in hand.house.roles if not fresh or key != "owner"]
+    role = hand.house.roles[hand.some(keys)]
+    narrowed = hand.house.chatbots and hand.rng.random() < 0.6
+    bots = {hand.named(hand.house.chatbots): hand.sections()} if narrowed else None
+    wish = invitations.Wish(email=email, role_id=role, chatbots=bots)
+
+    def verb(uow: UnitOfWork) -> Any:
+        made = invitations.create(uow, wish, ORIGIN)
+        if isinstance(made, invitations.Issued):
+            hand.house.invited.append(Invited(made.id, made.link.rpartition("/")[2], wish.email))
+        return made
+
+    return verb
+
+
+def _one(hand: Hand) -> Invited:
+    if not hand.house.invited:
+        raise Pointless
+    found = hand.rng.choice(hand.house.invited)
+    hand.wish.append(found.id)
+    return found
+
+
+def resend(hand: Hand) -> Verb:
+    sent = _one(hand)
+    return lambda uow: invitations.resend(uow, sent.id, ORIGIN)
+
+
+def revoke(hand: Hand) -> Verb:
+    sent = _one(hand)
+    return lambda uow: invitations.revoke(uow, sent.id)
+
+
+def decline(hand: Hand) -> Verb:
+    sent = _one(hand)
+    return lambda uow: answering.decline(uow, sent.token)
+
+
+def accept(hand: Hand) -> Verb:
+    """Whoever was invited has an account, or makes one first, and follows the copied link."""
+    sent = _one(hand)
+    return lambda uow: answering.accept(uow, sent.token, _signed_in(uow, sent.email))
+
+
+def _signed_in(uow: UnitOfWork, email: str) -> Session:
+    here = PersonWork.beside(uow)
+    person = credentials.find(here, email)
+    person_id = uow.new_id() if person is None else person.id
+    if person is None:
+        proved = {"email": email, "email_key": fold(email), "email_verified": True}
+        here.insert(t.persons, id=person_id, display_name="New", created_at=uow.now, **proved)
+    lasts = {
+        "proved_at": uow.now,
+        "created_at": uow.now,
+        "last_seen_at": uow.now,
+        "expires_at": uow.now + timedelta(hours=8),
+    }
+    session_id = uow.new_id()
+    row = {"id": session_id, "person_id": person_id, "token_hash": "", "factors": sorted(FACTOR)}
+    here.execute(insert(t.sessions).values(**row, **lasts))
+    return Session(id=session_id, person_id=person_id, factors=FACTOR, **lasts)
+
+
+# -- roles ---------------------------------------------------------------------------
+
+
+def _definition(hand: Hand) -> CustomRole:
+    atoms = hand.some(((), ("contacts.read",), ("contacts.read", "templates.write")))
+    name = hand.some(("Seller", "Helper", "SELLER"))
+    # Analytics is read alone, whatever the preset.
+    sections = {each: x for each, x in hand.sections().items() if each != "analytics"}
+    return CustomRole(name=name, rank=hand.rng.randint(1, 30), atoms=atoms, sections=sections)
+
+
+def make_role(hand: Hand) -> Verb:
+    wish = _definition(hand)
+
+    def verb(uow: UnitOfWork) -> None:
+        made = roles.create(uow, wish)
+        hand.house.roles[f"custom_{made.hex}"] = made
+        hand.house.custom.append(made)
+
+    return verb
+
+
+def change_role(hand: Hand) -> Verb:
+    role, wish = hand.named(hand.house.custom), _definition(hand)
+    return lambda uow: roles.change(uow, role, wish)
+
+
+def end_role(hand: Hand) -> Verb:
+    role = hand.named(hand.house.custom)
+    return lambda uow: roles.delete(uow, role)
+
+
+# -- owners and payments -------------------------------------------------------------
+
+
+def pass_on(hand: Hand) -> Verb:
+    """An owner of record, or somebody who is none, passes the ownership on."""
+    known = hand.view.of(hand.house).values()
+    owners = [m.id for m in known if m.owner_of_record]
+    giver: UUID = hand.rng.choice([*owners, *owners, hand.house.successor_id])
+    hand.actor = Actor(ActorType.MEMBER, str(giver), "Somebody", giver)
+    taker = hand.member()
+    return lambda uow: ownership.transfer(uow, taker)
+
+
+def pay(hand: Hand) -> Verb:
+    reference = hand.some(("bank-1", "bank-2", "bank-3"))
+    return lambda uow: subscriptions.renew(uow, reference)
+
+
+def end_period(_: Hand) -> Verb:
+    return lambda uow: subscriptions.expire(uow)
