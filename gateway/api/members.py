@@ -10,7 +10,7 @@ from gateway.api.calls import Call
 from gateway.api.chatbot_wishes import ChatbotWish, chatbots_wanted
 from gateway.api.endpoint import Endpoints, holds
 from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
-from gateway.api.offboarding import ConversationsDisposition, Disposition
+from gateway.api.offboarding import GIVEN_ON, ConversationsDisposition, Disposition
 from gateway.api.paging import Paging
 from gateway.domain import errors
 from gateway.domain.memberships import MemberState
@@ -200,9 +200,7 @@ def explain(uow: UnitOfWork, call: Call, member: UUID, query: ExplainQuery) -> E
         return Explanation.model_validate(explaining.answer(snapshot, question))
 
 
-@routes.endpoint(
-    f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner, errors.NotEligible)
-)
+@routes.endpoint(f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner, *GIVEN_ON))
 def deactivate(uow: UnitOfWork, member: UUID, query: ConversationsDisposition) -> MemberDetail:
     """End all access until somebody reactivates; sessions and keys die at once.
 
@@ -242,7 +240,7 @@ def lift_hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
     f"POST {ONE}:remove",
     REMOVE,
     status=204,
-    errors=(*ON_OTHERS, errors.LastOwner, errors.NotEligible),
+    errors=(*ON_OTHERS, errors.LastOwner, *GIVEN_ON),
 )
 def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     """End a membership for good.
@@ -257,7 +255,7 @@ def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     f"POST {ONE}:leave",
     holds("members.leave"),
     status=204,
-    errors=(errors.LastOwner, errors.ManagedByIdP, errors.NotEligible),
+    errors=(errors.LastOwner, errors.ManagedByIdP, *GIVEN_ON),
 )
 def leave(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     """End one's own membership.

@@ -15,6 +15,8 @@ from gateway.storage.unit_of_work import UnitOfWork
 routes = Endpoints()
 PLACE = "/organisations/{organisation}/members/{member}/offboarding"
 REMOVE = holds("members.remove")
+GIVEN_ON = (errors.NotEligible, errors.SubscriptionExpired)
+"""Why conversations do not go to whom they were meant for: an expired house assigns none."""
 
 
 class ConversationsDisposition(Query):
@@ -108,7 +110,7 @@ class OffboardingReport(Belongings):
     )
 
 
-@routes.endpoint(f"GET {PLACE}-preview", REMOVE, errors=(errors.NotEligible,))
+@routes.endpoint(f"GET {PLACE}-preview", REMOVE, errors=GIVEN_ON)
 def preview(uow: UnitOfWork, member: UUID, query: Disposition) -> Belongings:
     """Read what a removal would end or hand over; who could not take it is refused as then."""
     held = leaving.belongings(uow, member)

@@ -83,7 +83,7 @@ ROLES = ("owner", "admin", "developer", "billing", "viewer")
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("role", [*ROLES, "nobody"])
+@pytest.mark.parametrize("role", ["owner", "viewer", "nobody"])
 def test_no_role_finds_a_defect_or_anything_of_another_house(
     gateway: Gateway, acme: House, globex: House, role: str
 ) -> None:

@@ -221,6 +221,19 @@ def test_who_leaves_gives_conversations_away_only_with_the_permission_to_assign(
 
 
 @pytest.mark.requires(REMOVE)
+def test_nobody_is_kept_by_an_expired_subscription_but_conversations_are_given_to_nobody(
+    pleep: Product,
+) -> None:
+    ann, bert = (pleep.employ("admin", name) for name in ("ann", "bert"))
+    talk(pleep, ann)
+    assert pleep.boss.post("subscription:expire").status_code == 200
+    wish = f"conversations=member&conversations_to={bert}"
+    for verb in ("deactivate", "remove"):
+        problem(pleep.boss.post(f"members/{ann}:{verb}?{wish}"), 402, "subscription_expired")
+    assert pleep.boss.post(f"members/{ann}:deactivate").status_code == 200
+    assert pleep.boss.post(f"members/{ann}:remove").status_code == 204
+
+
 def test_the_usual_way_is_reported_as_well(five: Product) -> None:
     """S2-23, S2-24."""
     ann = five.employ("admin")
