@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, union
+from sqlalchemy import CompoundSelect, Select, bindparam, null, select, union, union_all
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser, UserRecord
@@ -13,7 +13,15 @@ from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed, R
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import Known, Landing, on_scim_create
 from gateway.domain.text import fold
-from gateway.services import attention, departures, members, provisioning, situations
+from gateway.services import (
+    attention,
+    departures,
+    domains,
+    members,
+    people,
+    provisioning,
+    situations,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
@@ -158,13 +166,20 @@ def _load(uow: UnitOfWork, connection: Connection, user_id: UUID) -> Any:
 def _known(
     uow: UnitOfWork, connection: Connection, record: UserRecord
 ) -> tuple[Known | None, Known | None]:
-    """Return who has the record's externalId, and who its userName."""
+    """Return who has the record's externalId, and who its userName.
+
+    Who has its address comes along where provisioning will ask (`people.find`).
+    """
     name_key = fold(record.user_name)
     keys = {"organisation": uow.organisation_id, "connection": connection.id, "name": name_key}
-    if record.external_id is None:
-        rows = uow.all(_WITH_NAME, **keys)
-    else:
-        rows = uow.all(_WITH_EITHER, **keys, external=record.external_id)
+    if record.external_id is not None:
+        keys["external"] = record.external_id
+    address = record.email if domains.is_proved(uow, record.email) else None
+    if address is not None:
+        keys["email_key"] = fold(address)
+    rows = uow.all(_KNOWN["external" in keys, address is not None], **keys)
+    if address is not None:
+        people.keep(uow, address, [row for row in rows if row.user_name_key is None])
     by_external = by_name = None
     for row in rows:
         known = Known(row.id, row.external_id, row.active)
@@ -183,6 +198,14 @@ _HERE = select(USERS.c.id, USERS.c.user_name_key, USERS.c.external_id, USERS.c.a
 _WITH_NAME = _HERE.where(USERS.c.user_name_key == bindparam("name"))
 # Two index look-ups: an OR of both columns would scan one of the indexes.
 _WITH_EITHER = union(_WITH_NAME, _HERE.where(USERS.c.external_id == bindparam("external")))
+_PERSON = people.BY_EMAIL.add_columns(null(), null(), null())
+_KNOWN: dict[tuple[bool, bool], Select[Any] | CompoundSelect[Any]] = {
+    (False, False): _WITH_NAME,
+    (True, False): _WITH_EITHER,
+    (False, True): union_all(_WITH_NAME, _PERSON),
+    (True, True): union(*_WITH_EITHER.selects, _PERSON),
+}
+"""By whether an externalId is given, and whether a person with the address is looked for."""
 
 
 def _insert(uow: UnitOfWork, connection: Connection, record: UserRecord) -> StoredUser | Refused:

@@ -1,5 +1,7 @@
 """Persons: the global identities that sign in. No identity provider's word changes one."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -44,11 +46,20 @@ _NOBODYS = _HASHER.hash("nobody's password, hashed at start so that absence take
 
 def find(uow: UnitOfWork, email: str) -> UUID | None:
     """Return the person whose sign-in address this is; confined persons are not found."""
-    found: UUID | None = uow.scalar(_BY_EMAIL, email_key=fold(email))
+    key = fold(email)
+    rows = uow.kept_rows(t.persons, email_key=key)
+    if rows is None:
+        rows = uow.all(BY_EMAIL, email_key=key)
+    found: UUID | None = rows[0].id if rows else None
     return found
 
 
-_BY_EMAIL = select(t.persons.c.id).where(
+def keep(uow: UnitOfWork, email: str, rows: Sequence[Any]) -> None:
+    """Take what another query has brought of `BY_EMAIL` as `find` would have read it."""
+    uow.keep_rows((t.persons,), rows, email_key=fold(email))
+
+
+BY_EMAIL = select(t.persons.c.id).where(
     t.persons.c.email_key == bindparam("email_key"), t.persons.c.confined_to.is_(None)
 )
 
