@@ -16,9 +16,9 @@ from gateway.domain import errors
 from gateway.domain.csv_rows import CSV_LIMIT, parse
 from gateway.domain.invitations import BULK_LIMIT, InvitationState
 from gateway.services import (
-    access,
     answering,
     direct_creation,
+    gates_of_joining,
     invitation_lists,
     invitations,
     invited,
@@ -33,7 +33,7 @@ ALL = "/organisations/{organisation}/invitations"
 ONE = f"{ALL}/{{invitation}}"
 BY_LINK = "/invitations/{link}"
 INVITE = holds("members.invite")
-Email = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=PRINTABLE)]
+Email = Annotated[str, StringConstraints(max_length=320, pattern=PRINTABLE)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 GATES = (
     errors.BadEmail,
@@ -186,7 +186,7 @@ class Bounce(Body):
 @routes.endpoint(f"POST {ALL}", INVITE, status=201, errors=(*GATES, errors.AccountRequired))
 def create(uow: UnitOfWork, call: Call, body: NewInvitation) -> NewlyInvited:
     """Invite somebody: mail the link, and return one to pass on."""
-    made = invitations.create(uow, _wish(uow, body), call.settings.origin)
+    made = invitations.create(uow, _wish(body), call.settings.origin)
     if isinstance(made, errors.Refused):
         return made  # type: ignore[return-value]  # the dispatcher commits its trace
     row = invitations.get(uow, made.id)
@@ -198,11 +198,10 @@ def create_all(uow: UnitOfWork, call: Call, body: Invitations) -> InvitedRows:
     """Invite up to 50 people; each row stands and falls alone."""
     if body.csv is not None and body.invitations:
         raise errors.InvalidRequest("Send rows or CSV, not both.", field="csv")
-    wishes = [_wish(uow, each) for each in body.invitations]
+    wishes = [_wish(each) for each in body.invitations]
     if body.csv is not None:
         wishes = [
-            Wish(email=row.email, role_id=_role(uow, None, row.role), chatbots=row.chatbots)
-            for row in parse(body.csv)
+            Wish(email=row.email, role=row.role, chatbots=row.chatbots) for row in parse(body.csv)
         ]
     outcomes = invitations.create_all(uow, wishes, call.settings.origin)
     return InvitedRows(rows=[_outcome(each) for each in outcomes])
@@ -272,7 +271,7 @@ def create_member(uow: UnitOfWork, call: Call, body: NewMember, prepared: str) -
         email=body.email,
         display_name=body.display_name,
         password_hash=prepared,
-        role_id=_role(uow, body.role_id, body.role),
+        role_id=gates_of_joining.role_named(uow, body.role_id, body.role),
         chatbots=chatbots_wanted(body.chatbots),
         must_change_password=body.must_change_password,
     )
@@ -345,24 +344,14 @@ def mail_newest(uow: UnitOfWork, call: Call, link: str) -> None:
 # -- inside -------------------------------------------------------------------------
 
 
-def _wish(uow: UnitOfWork, body: NewInvitation) -> Wish:
+def _wish(body: NewInvitation) -> Wish:
     return Wish(
         email=body.email,
-        role_id=_role(uow, body.role_id, body.role),
+        role_id=body.role_id,
+        role=body.role,
         chatbots=chatbots_wanted(body.chatbots),
         mailed=body.send_mail,
     )
-
-
-def _role(uow: UnitOfWork, role_id: UUID | None, name: str | None) -> UUID | None:
-    if name is None:
-        return role_id
-    if role_id is not None:
-        raise errors.InvalidRequest("Name the role once.", field="role")
-    found = access.role_called(uow, name)
-    if found is None:
-        raise errors.InvalidRequest(f"There is no role {name!r}.", field="role")
-    return found
 
 
 def _values(uow: UnitOfWork, row: Any) -> dict[str, Any]:

@@ -50,6 +50,21 @@ def offer(uow: UnitOfWork, email: str, role_id: UUID | None, wanted: Chatbots | 
     return Offer(role, found)
 
 
+def role_named(uow: UnitOfWork, role_id: UUID | None, name: str | None) -> UUID | None:
+    """Return the role that is wanted by its id, or by its key or name; none is the default one.
+
+    :raises InvalidRequest: there is none of this name, or it is named both ways.
+    """
+    if name is None:
+        return role_id
+    if role_id is not None:
+        raise InvalidRequest("Name the role once.", field="role")
+    found = access.role_called(uow, name)
+    if found is None:
+        raise InvalidRequest(f"There is no role {name!r}.", field="role")
+    return found
+
+
 def require_may_open(uow: UnitOfWork, role: RoleDefinition, wanted: Reach) -> None:
     """Refuse to open what the author may not, to somebody of a role.
 

@@ -52,10 +52,14 @@ TABLE, LINKS = t.invitations, t.invitation_links
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Whom to invite, as what; without a role as the default one, `chatbots` narrow (S0-07)."""
+    """Whom to invite, as what; without a role as the default one, `chatbots` narrow (S0-07).
+
+    A role is named by its id, or by its key or name.
+    """
 
     email: str
     role_id: UUID | None = None
+    role: str | None = None
     chatbots: Chatbots | None = None
     mailed: bool = True
 
@@ -83,7 +87,8 @@ def create(uow: UnitOfWork, wish: Wish, origin: str) -> Issued | Refused:
     :raises BadEmail: or another reason of `gates_of_joining`, of `seats.ask`, or of the limits.
     """
     email = address(wish.email)
-    offer = gates_of_joining.offer(uow, email, wish.role_id, wish.chatbots)
+    role_id = gates_of_joining.role_named(uow, wish.role_id, wish.role)
+    offer = gates_of_joining.offer(uow, email, role_id, wish.chatbots)
     require_invitable(offer.role)
     gates_of_joining.require_open(uow, email)
     missing = _require_account(uow, email)

@@ -126,6 +126,24 @@ def test_of_many_each_stands_alone(acme: Stage) -> None:
         assert len(uow.all(uow.own(t.invitations))) == 2
 
 
+@pytest.mark.parametrize("as_file", [False, True], ids=["rows", "csv"])
+def test_a_row_of_an_unknown_role_or_an_empty_address_falls_alone(
+    acme: Stage, as_file: bool
+) -> None:
+    """S2-18."""
+    wanted = {"a@example.org": "king", "": "member", "b@example.org": "Member"}
+    rows = [{"email": email, "role": role} for email, role in wanted.items()]
+    text = "email,role\n" + "".join(f'"{email}",{role}\n' for email, role in wanted.items())
+    answer = acme.owner.post(
+        "invitations:bulk", {"csv": text} if as_file else {"invitations": rows}
+    )
+    assert [row["code"] for row in answer.get_json()["rows"]] == [
+        "invalid_request",
+        "bad_email",
+        "invited",
+    ]
+
+
 def test_a_file_names_roles_and_chatbots(acme: Stage) -> None:
     shop = acme.chatbot("Shop")
     text = (
@@ -148,7 +166,6 @@ def test_a_file_names_roles_and_chatbots(acme: Stage) -> None:
         pytest.param("email,role\na@example.org\n", id="too-few-cells"),
         pytest.param("email\na@example.org,x\n", id="too-many-cells"),
         pytest.param("email,chatbots\na@example.org,shop\n", id="no-chatbot"),
-        pytest.param("email,role\na@example.org,king\n", id="no-role"),
         pytest.param("email\n" + "a@example.org\n" * 51, id="too-long"),
         pytest.param('email\n"a@example.org\n', id="open-quote"),
     ],
