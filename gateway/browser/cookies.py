@@ -12,6 +12,10 @@ from flask import Request, Response
 
 from gateway.settings import Settings
 
+ATTEMPT = "attempt-"
+MOST_ATTEMPTS = 10
+"""Attempts under way in one browser; one more lets it forget the oldest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
@@ -40,7 +44,20 @@ class Cookies:
 
     def attempt(self, handle: str) -> str:
         """Name of the cookie of one attempt: several may be under way in one browser."""
-        return self._name(f"attempt-{hashlib.sha256(handle.encode()).hexdigest()[:20]}")
+        return self._name(f"{ATTEMPT}{hashlib.sha256(handle.encode()).hexdigest()[:20]}")
+
+    def keep_attempt(
+        self, request: Request, response: Response, handle: str, secret: str, until: datetime
+    ) -> None:
+        """Let the browser keep an attempt's secret, and of those before it no more than a few.
+
+        Any page may lead a browser here over and over: the session's cookie, and the room that
+        headers have, are not to be used up by that. Browsers send the oldest first (RFC 6265 §5.4).
+        """
+        before = [name for name in request.cookies if name.startswith(self._name(ATTEMPT))]
+        for name in before[: max(0, len(before) + 1 - MOST_ATTEMPTS)]:
+            self.drop(response, name, cross_site=True)
+        self.keep(response, self.attempt(handle), secret, until, cross_site=True)
 
     def read(self, request: Request, name: str) -> str | None:
         """Return what the browser kept under a name."""

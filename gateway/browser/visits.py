@@ -123,8 +123,9 @@ class Visit(ABC):
 
     def remembering(self, attempt: Attempt, response: Response) -> Response:
         """Let the browser keep the attempt's secret; it comes back with a post across sites."""
-        name = self.cookies.attempt(attempt.handle)
-        self.cookies.keep(response, name, attempt.cookie, attempt.expires_at, cross_site=True)
+        self.cookies.keep_attempt(
+            self.request, response, attempt.handle, attempt.cookie, attempt.expires_at
+        )
         return response
 
     def forgetting(self, response: Response) -> Response:

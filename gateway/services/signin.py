@@ -129,13 +129,16 @@ def fail(
 ) -> None:
     """Keep the redacted trace of a sign-in that a protocol refused, and end its attempt.
 
-    Without an attempt of ours anybody may have sent the message: then only so many are kept.
+    Without an attempt of ours anybody may have sent the message, and with one whoever knows the
+    address: only so many are kept.
     """
     trace.code = code
     if attempt is None:
         traces.keep_unasked(uow, connection_id, trace)
         return
     attempts.spend(uow, attempt)
+    if not attempt.test and not traces.may_keep(uow, connection_id):
+        return
     traces.keep(uow, connection_id, trace, test=attempt.test, started_by=attempt.started_by)
     if not attempt.test:
         _record_failure(uow, connection_id, code, None)

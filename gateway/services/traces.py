@@ -17,6 +17,9 @@ TABLE = t.signin_traces
 UNASKED_LIMIT = 30
 """Traces a minute of messages that answer no attempt of ours: anybody can send those."""
 
+FAILED_LIMIT = 600
+"""Failures a minute of a connection that are kept: whoever knows its address can begin and fail."""
+
 
 def keep(
     uow: UnitOfWork,
@@ -46,12 +49,13 @@ def keep(
 
 def keep_unasked(uow: UnitOfWork, connection_id: UUID, trace: Trace) -> None:
     """Keep the trace of a message that nobody here asked for, unless there are many of them."""
-    r = TABLE.c
-    lately = uow.own(TABLE, func.count()).where(
-        r.connection_id == connection_id, r.occurred_at > uow.now - timedelta(minutes=1)
-    )
-    if uow.scalar(lately) < UNASKED_LIMIT:
+    if _lately(uow, connection_id) < UNASKED_LIMIT:
         keep(uow, connection_id, trace)
+
+
+def may_keep(uow: UnitOfWork, connection_id: UUID) -> bool:
+    """Whether one more failed sign-in is kept, or there are too many to be anybody's."""
+    return _lately(uow, connection_id) < FAILED_LIMIT
 
 
 def listing(
@@ -80,6 +84,15 @@ def get(uow: UnitOfWork, connection_id: UUID, trace_id: UUID) -> Row[Any]:
     if row is None:
         raise NotFound("No such trace.")
     return row
+
+
+def _lately(uow: UnitOfWork, connection_id: UUID) -> int:
+    """Return how many traces of a connection are of the last minute."""
+    r = TABLE.c
+    lately = uow.own(TABLE, func.count()).where(
+        r.connection_id == connection_id, r.occurred_at > uow.now - timedelta(minutes=1)
+    )
+    return int(uow.scalar(lately))
 
 
 def forget_old(uow: UnitOfWork) -> int:

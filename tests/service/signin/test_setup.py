@@ -1,5 +1,6 @@
 """The life of a sign-on connection, and who may set it up."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -30,7 +31,10 @@ from gateway.services import (
     sso_setup,
     sso_views,
 )
+from gateway.services.traces import FAILED_LIMIT
 from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
+from tests.clock import Clock
 from tests.factories import provision
 from tests.service.signin.lodge import VAULT, Lodge, certificate
 
@@ -160,6 +164,26 @@ def test_strangers_cannot_fill_the_traces(acme: Lodge) -> None:
         acme.do(lambda uow: signin.fail(uow, acme.connection_id, None, "attempt_unknown", Trace()))
     assert len(acme.rows(t.signin_traces)) == 30
     assert acme.rows(t.audit_events, action="signin.failed") == []
+
+
+def test_whoever_knows_the_address_fills_neither_the_traces_nor_the_history(
+    acme: Lodge, clock: Clock
+) -> None:
+    """Each attempt ends all the same; a minute later failures are kept again."""
+
+    def fail(uow: UnitOfWork, times: int) -> None:
+        for _ in range(times):
+            attempt = signin.begin(uow, acme.connection_id)
+            signin.fail(uow, acme.connection_id, attempt, "malformed", Trace())
+            with pytest.raises(SignInFailed):
+                signin.consume(uow, acme.connection_id, attempt.handle, attempt.cookie)
+
+    acme.do(lambda uow: fail(uow, FAILED_LIMIT + 10))
+    assert len(acme.rows(t.signin_traces)) == FAILED_LIMIT
+    assert len(acme.rows(t.audit_events, action="signin.failed")) == FAILED_LIMIT
+    clock.advance(timedelta(minutes=1, seconds=1))
+    acme.do(lambda uow: fail(uow, 1))
+    assert len(acme.rows(t.signin_traces)) == FAILED_LIMIT + 1
 
 
 def test_disabling_makes_roles_manual_and_ends_sessions(acme: Lodge) -> None:

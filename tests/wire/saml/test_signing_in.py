@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway
+from gateway.browser.cookies import MOST_ATTEMPTS, Cookies
 from gateway.domain.errors import Refused
 from gateway.services import directory
 from gateway.storage import tables as t
@@ -134,6 +135,20 @@ def test_several_sign_ins_may_be_under_way_in_one_browser(stage: Stage) -> None:
     first, second = stage.begin(browser), stage.begin(browser)
     assert stage.come_back(browser, second).status_code == 303
     assert stage.come_back(browser, first).status_code == 303
+
+
+def test_a_browser_that_is_led_here_over_and_over_keeps_its_session(stage: Stage) -> None:
+    """Any page may do that to it: what is kept of attempts has a bound, the newest stay."""
+    browser = stage.sign_in()
+    session = browser.session
+    begun = [stage.begin(browser) for _ in range(MOST_ATTEMPTS + 30)]
+    names = [Cookies(secure=True).attempt(asked.relay_state) for asked in begun]
+    kept = [browser.client.get_cookie(name, "gateway.test", "/") is not None for name in names]
+    assert kept == [False] * 30 + [True] * MOST_ATTEMPTS
+    assert browser.session == session
+    assert refusal(stage.come_back(browser, begun[0])) == "attempt_elsewhere"
+    for asked in begun[-MOST_ATTEMPTS:]:
+        assert stage.come_back(browser, asked).status_code == 303
 
 
 def test_an_assertion_signs_in_once_whatever_envelope_it_comes_in(stage: Stage) -> None:
