@@ -32,12 +32,12 @@ class SubscriptionWish(Body):
 
 
 class SubscriptionChange(SubscriptionWish):
-    """The same that was previewed, and the token that the preview gave."""
+    """What changes, and the token of its preview if there was one."""
 
     plan_token: str | None = Field(
         default=None,
         max_length=64,
-        description="Needed where the change takes away features, seats in use or access.",
+        description="Of a preview: the change is applied only if it does what that said.",
     )
 
 
@@ -64,7 +64,7 @@ class ChangePreview(Answer):
     changes: list[Change]
     renewal_before: Renewal
     renewal_after: Renewal
-    takes_away: bool = Field(description="Whether applying it needs the token.")
+    takes_away: bool = Field(description="Whether somebody has less by it.")
     plan_token: str
 
 
@@ -91,14 +91,13 @@ def preview(uow: UnitOfWork, body: SubscriptionWish) -> ChangePreview:
     f"PATCH {PLACE}",
     OPERATOR,
     tagged=True,
-    errors=(errors.PreconditionRequired, errors.PlanStale),
+    errors=(errors.PlanStale,),
 )
 def change(uow: UnitOfWork, body: SubscriptionChange) -> Subscription:
     """Change plan, state, seat limit or add-ons of a subscription.
 
-    What takes features, seats in use or access away is applied by the token of its preview, and
-    only as long as it would do the same. A lower limit evicts nobody; a higher one admits who
-    waits. A state alone needs no token, as little as `:renew` and `:expire`.
+    With the token of a preview it is applied only as long as it would do the same. A lower limit
+    evicts nobody; a higher one admits who waits.
     """
     wish = body.model_dump(exclude_unset=True)
     subscription_change.apply(uow, wish, wish.pop("plan_token", None))

@@ -63,31 +63,22 @@ def rehearse(uow: UnitOfWork, change: Document, verb: Verb) -> Outcome:
     return seen[0]
 
 
-def always(_: Outcome) -> bool:
-    """Whether a change needs its rehearsal, whatever it does."""
-    return True
-
-
 def perform(
     uow: UnitOfWork,
     change: Document,
     verb: Verb,
     token: str | None,
-    *,
-    needed: Callable[[Outcome], bool] = always,
 ) -> Outcome:
-    """Carry a change out as it was rehearsed, which it need not be where `needed` says so.
+    """Carry a change out as it was rehearsed.
 
     :raises PreconditionRequired: no token. :raises PlanStale: it names another change, or the
         organisation has moved since.
     """
-    done = _carry_out(uow, change, verb)
-    if token is None and not needed(done):
-        return done
     if token is None:
         raise PreconditionRequired(
             "This is applied by the plan_token of its preview.", levers=("Preview it first.",)
         )
+    done = _carry_out(uow, change, verb)
     if not hmac.compare_digest(done.token, token):
         raise PlanStale(
             "What was previewed would not happen any more.",

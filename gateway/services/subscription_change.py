@@ -1,6 +1,7 @@
-"""Changing a subscription: what takes something away is applied only as it was previewed.
+"""Changing a subscription, blindly or exactly as it was previewed.
 
-Payments change nothing here: who collects money renews and expires, and needs no preview.
+A billing system that follows what was bought asks nobody; whoever decides looks first, and sends
+the token of what was seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,6 @@ from gateway.storage.unit_of_work import UnitOfWork
 FEATURES: Mapping[str, str] = {"scim": "scim", "saml": "sso", "oidc": "sso"}
 """Kind of connection → the feature that it needs."""
 
-STATE_ALONE = frozenset({"state"})
-
 
 def preview(uow: UnitOfWork, changes: Mapping[str, Any]) -> Outcome:
     """Return what a change would do to features, connections, people, seats and money.
@@ -28,19 +27,16 @@ def preview(uow: UnitOfWork, changes: Mapping[str, Any]) -> Outcome:
 
 
 def apply(uow: UnitOfWork, changes: Mapping[str, Any], token: str | None) -> None:
-    """Change a subscription; where that takes something away, as it was previewed.
+    """Change a subscription; with a token, only as it was previewed.
 
     As `preview`, and:
 
-    :raises PreconditionRequired: it takes something away, and there is no token.
     :raises PlanStale: the token is of another change, or the organisation has moved since.
     """
-    if token is None and changes.keys() <= STATE_ALONE:
+    if token is None:
         organisations.change_subscription(uow, **changes)
         return
-    rehearsals.perform(
-        uow, dict(changes), lambda unit: _carry_out(unit, changes), token, needed=takes_away
-    )
+    rehearsals.perform(uow, dict(changes), lambda unit: _carry_out(unit, changes), token)
 
 
 def takes_away(done: Outcome) -> bool:
