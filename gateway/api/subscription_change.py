@@ -58,6 +58,7 @@ class ChangePreview(Answer):
     features: list[str]
     features_lost: list[str]
     connections: list[Stopped] = Field(description="Those that lose their feature.")
+    chatbots_closed: int = Field(description="Chatbots that nobody could use any more.")
     seats_missing: int = Field(
         description="Seats in use beyond a limit that was cut: nobody is evicted, nobody is added."
     )

@@ -7,7 +7,10 @@ the token of what was seen.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import func
+
 from gateway.domain.decisions import powers
+from gateway.domain.plans import SubscriptionState
 from gateway.services import organisations, rehearsals, subscriptions, terms
 from gateway.services.rehearsals import Document, Effect, Outcome
 from gateway.storage import tables as t
@@ -40,9 +43,9 @@ def apply(uow: UnitOfWork, changes: Mapping[str, Any], token: str | None) -> Non
 
 
 def takes_away(done: Outcome) -> bool:
-    """Whether somebody has less by a change: features, seats in use, or access."""
-    said = done.said
-    return bool(said["features_lost"] or said["seats_missing"]) or any(map(_narrows, done.effects))
+    """Whether somebody has less by a change: features, chatbots, seats in use, or access."""
+    less = "features_lost", "chatbots_closed", "seats_missing"
+    return any(done.said[name] for name in less) or any(map(_narrows, done.effects))
 
 
 def _carry_out(uow: UnitOfWork, changes: Mapping[str, Any]) -> Document:
@@ -57,6 +60,7 @@ def _carry_out(uow: UnitOfWork, changes: Mapping[str, Any]) -> Document:
         "features": after.features,
         "features_lost": lost,
         "connections": _without(uow, lost),
+        "chatbots_closed": _closed(uow, before.subscription_state, after.subscription_state),
         "seats_missing": _missing(uow, before.seat_limit),
     }
 
@@ -69,6 +73,14 @@ def _without(uow: UnitOfWork, lost: Sequence[str]) -> list[Document]:
         c.kind.in_(kinds), c.state != "deleted"
     )
     return [{"id": str(row.id), "name": row.name, "kind": row.kind} for row in uow.all(rows)]
+
+
+def _closed(uow: UnitOfWork, before: str, after: str) -> int:
+    """Return how many chatbots nobody can use any more."""
+    if not SubscriptionState(before).is_open or SubscriptionState(after).is_open:
+        return 0
+    c = t.chatbots.c
+    return int(uow.scalar(uow.own(t.chatbots, func.count()).where(~c.deleted)))
 
 
 def _missing(uow: UnitOfWork, limit_before: int | None) -> int:

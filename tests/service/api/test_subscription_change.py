@@ -93,6 +93,16 @@ def test_a_billing_system_that_follows_what_was_bought_needs_no_preview(
     assert ops.patch("subscription", wish).status_code == 200
 
 
+def test_the_preview_of_an_end_says_how_many_chatbots_close(five: Product, ops: Caller) -> None:
+    wish: dict[str, Any] = {"state": "cancelled", "seat_limit": 50}
+    seen = previewed(ops, **wish)
+    assert (seen["chatbots_closed"], seen["features_lost"], seen["takes_away"]) == (1, [], True)
+    assert five.boss.get(f"chatbots/{five.bot}").status_code == 200
+    done = ops.patch("subscription", {**wish, "plan_token": seen["plan_token"]})
+    assert done.get_json()["state"] == "cancelled"
+    problem(five.boss.get(f"chatbots/{five.bot}"), 402, "subscription_expired")
+
+
 def test_payments_are_confirmed_without_a_preview(five: Product, ops: Caller) -> None:
     assert ops.post("subscription:expire").get_json()["state"] == "expired"
     paid = ops.post("subscription:renew", {"reference": "bank-1"})
