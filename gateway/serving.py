@@ -29,6 +29,10 @@ from gateway.turns import ABROAD, Owners, Turns
 from gateway.wsgi import Environ
 
 BACKLOG = 1024
+COLLECT_AFTER = 20_000
+"""Objects made since the last search for cycles: a change of thousands of members is full of live
+ones, and a request leaves hardly any cycle behind."""
+
 POLL = 0.2
 """Seconds until a process notices that it should stop."""
 
@@ -197,6 +201,7 @@ def serve(app: Gateway, listener: socket.socket, told_to_stop: Callable[[], bool
     # What the application is made of stays for good: no collection walks through it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     with _flushing(app):
         while not told_to_stop():
             server.asyncore.loop(timeout=POLL, use_poll=True, map=sockets, count=1)
