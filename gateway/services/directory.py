@@ -259,7 +259,9 @@ def _write(
     active: bool,
 ) -> None:
     columns = _columns(uow, record, active=active)
-    uow.update(USERS, _key(before), version=before.version + 1, **columns)
+    # A column that is set again would have the database write its indexes again too.
+    changed = {name: value for name, value in columns.items() if getattr(before, name) != value}
+    uow.update(USERS, _key(before), version=before.version + 1, **changed)
     if before.search.get("emails") != record.search.get("emails"):
         e = t.directory_emails.c
         uow.apply(
