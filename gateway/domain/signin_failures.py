@@ -48,7 +48,10 @@ FAILURES: Mapping[str, str] = {
     "subject_ambiguous": "Several provisioned users fit the subject.",
     "unknown_person": "Nobody here is linked to this account, and the connection makes no members.",
     "email_domain_unproved": "New members need an e-mail address in a proved domain.",
-    "email_unverified": "New members need an e-mail address that the provider has verified.",
+    "email_unverified": (
+        "The provider does not say that it has verified the e-mail address, which new members need,"
+        " and everybody whom the address names."
+    ),
     "email_missing": "New members need an e-mail address.",
     "deprovisioned_by_idp": "The identity provider took this person's access away.",
     "member_deactivated": "The member is deactivated.",

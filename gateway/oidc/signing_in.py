@@ -172,12 +172,17 @@ class SigningIn:
         if more.get("sub") != token.claims["sub"]:
             raise Unacceptable("userinfo_mismatch", "userinfo is about somebody else")
         said_by.groups(more, connection.attributes)
-        return {**more, **token.claims}
+        # Whether an address is verified is said of the address that stands beside it.
+        vouched = (token.claims if "email" in token.claims else more).get("email_verified")
+        return {**more, **token.claims, "email_verified": vouched}
 
     def _identity(self, claims: Claims, proved_at: datetime | None) -> AssertedIdentity:
         connection = self.visit.connection
         mapping = connection.attributes
         name_id = said_by.subject(claims)
+        verified = claims.get("email_verified") is True
+        if mapping.subject == "email" and not verified:
+            raise Unacceptable("email_unverified", "the subject is an address nobody vouches for")
         subject = said_by.subject(claims, mapping.subject) if mapping.subject else name_id
         return AssertedIdentity(
             connection_id=connection.id,
@@ -186,7 +191,7 @@ class SigningIn:
             name_id=name_id,
             session_index=said_by.one(claims, "sid"),
             email=said_by.one(claims, mapping.email),
-            email_verified=claims.get("email_verified") is True,
+            email_verified=verified,
             display_name=said_by.one(claims, mapping.display_name),
             attributes=said_by.kept(claims),
             groups=said_by.groups(claims, mapping),

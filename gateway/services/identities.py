@@ -22,6 +22,7 @@ from gateway.services.sso_connections import Rules
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
+EMAIL = "email"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 
@@ -205,12 +206,11 @@ def _is_inactive_at_source(uow: UnitOfWork, member: Any) -> bool:
 
 def _provisioned(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity) -> Landing | None:
     """Return where the subject rule leads; None where it names nobody."""
-    value = asserted.subject
-    if rules.subject_claim is not None:
-        said = asserted.attributes.get(rules.subject_claim, ())
-        if len(said) != 1:
-            return None
-        value = said[0]
+    if _is_mere_claim(rules, asserted):
+        return Landing(refusal="email_unverified")
+    value = _compared(rules, asserted)
+    if value is None:
+        return None
     live, gone = _directory_users(uow, rules, value)
     if len(live) > 1:
         return Landing(refusal="subject_ambiguous")
@@ -226,6 +226,23 @@ def _provisioned(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity) -> L
     if member.state == MemberState.REMOVED:
         return Landing(refusal="member_removed")
     return _judged(uow, member, Link.SCIM)
+
+
+def _compared(rules: Rules, asserted: AssertedIdentity) -> str | None:
+    """Return what provisioned users are compared with; None where the claim has not one value."""
+    if rules.subject_claim is None:
+        return asserted.subject
+    said = asserted.attributes.get(rules.subject_claim, ())
+    return said[0] if len(said) == 1 else None
+
+
+def _is_mere_claim(rules: Rules, asserted: AssertedIdentity) -> bool:
+    """Whether the claim that names somebody is an address that anybody may have typed in.
+
+    OpenID providers let people change theirs, and say in `email_verified` whether it is so.
+    """
+    by_address = rules.protocol == "oidc" and rules.subject_claim == EMAIL
+    return by_address and not asserted.email_verified
 
 
 def _directory_users(
