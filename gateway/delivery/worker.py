@@ -228,6 +228,7 @@ class Worker:
         self.work.run_platform(shipping.purge)
         self.work.run_platform(page_ends.forget)
         self.work.run_platform(retention.forget_mail)
+        self.work.run_platform(retention.forget_sessions)
         self._seen_to["purge"] = now
         return False
 

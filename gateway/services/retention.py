@@ -30,6 +30,9 @@ PASS = 500
 MAIL_KEPT = timedelta(days=30)
 """How long mail that has left, or never will, is kept."""
 
+SESSIONS_KEPT = timedelta(days=365)
+"""How long a session that has ended tells which browsers and networks its person has used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -87,6 +90,14 @@ def forget_mail(connection: Connection, now: datetime) -> int:
         old = delete(table).where(c.created_at <= before, done)
         dropped += connection.execute(old if kind is None else old.where(kind)).rowcount
     return dropped
+
+
+def forget_sessions(connection: Connection, now: datetime) -> int:
+    """Drop sessions that ended a year ago, with what they opened; say how many."""
+    s, before = t.sessions.c, now - SESSIONS_KEPT
+    old = select(s.id).where(or_(s.expires_at <= before, s.revoked_at <= before))
+    connection.execute(delete(t.session_proofs).where(t.session_proofs.c.session_id.in_(old)))
+    return connection.execute(delete(t.sessions).where(s.id.in_(old))).rowcount
 
 
 def longest_days(connection: Connection, now: datetime, policy: str) -> dict[UUID, int]:

@@ -12,6 +12,7 @@ from gateway.services import (
     members,
     offboarding,
     organisations,
+    retention,
     session_ends,
     sessions,
     terms,
@@ -261,3 +262,16 @@ def test_a_contained_owner_is_locked_out_until_released(acme: Lodge) -> None:
     assert again.closed == {acme.organisation_id: "contained"}
     code = acme.refusal(acme.says("owner@acme.test"))
     assert code in ("contained", "deprovisioned_by_idp")
+
+
+def test_a_session_is_forgotten_a_year_after_it_ended(acme: Lodge, clock: Clock) -> None:
+    provision(acme.work, acme.house, "mia@acme.test", "m1")
+    acme.sign_in("mia@acme.test")
+    person_id = acme.person_of("mia@acme.test")
+    acme.person(lambda here: session_ends.revoke_person(here, person_id, "signed_out"))
+    clock.advance(retention.SESSIONS_KEPT - timedelta(hours=1))
+    token = acme.sign_in("mia@acme.test")
+    assert acme.work.run_platform(retention.forget_sessions) == 0
+    clock.advance(timedelta(hours=1))
+    assert acme.work.run_platform(retention.forget_sessions) == 1
+    assert acme.entrance(token).session.person_id == person_id
