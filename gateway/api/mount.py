@@ -1,6 +1,7 @@
 """The API as a Flask blueprint: each endpoint a route, each refusal a problem document."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -98,12 +99,12 @@ def _rule(path: str) -> str:
 
 
 def _add_document(blueprint: Blueprint, endpoints: list[Endpoint], settings: Settings) -> None:
-    text = document(endpoints, settings.origin)
+    described = cache(partial(document, endpoints, settings.origin))
 
     @blueprint.get(DOCUMENT, provide_automatic_options=False)
     def openapi() -> Response:
         """Describe the API, to everybody."""
-        return _response(200, text, "application/json", {})
+        return _response(200, described(), "application/json", {})
 
 
 def _add_rest(blueprint: Blueprint, endpoints: list[Endpoint]) -> None:
