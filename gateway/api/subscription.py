@@ -40,7 +40,10 @@ class Payment(Body):
 class Line(Answer):
     """One line of an invoice; money in integer minor units."""
 
-    item: str
+    item: str = Field(
+        description="`base`, `seat`, or under a plan that prorates a seat of the period that ends: "
+        "`seat from 2026-01-15, 21 of 31 days`."
+    )
     quantity: int
     price: int
     amount: int

@@ -53,8 +53,11 @@ class ScimOverage(StrEnum):
     BILL = "bill"
 
 
-CHARGE = "next_renewal"
-"""When a new seat is paid, in every plan; nothing is charged in between."""
+class Charge(StrEnum):
+    """From when on a new seat is paid; nothing is charged before the next renewal either way."""
+
+    NEXT_RENEWAL = "next_renewal"
+    PRORATED = "prorated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Plan:
     period: str = "month"
     included_seats: int = 0
     seat_limit: int | None = None
+    charge: Charge = Charge.NEXT_RENEWAL
     features: frozenset[str] = frozenset()
     policies: Mapping[str, object] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from gateway.domain.errors import InvalidRequest
 from gateway.domain.permissions import BASE_ATOMS, ORG_ATOMS, SECTIONS, expand_bot, expand_org
-from gateway.domain.plans import CHARGE, Plan
+from gateway.domain.plans import Charge, Plan
 from gateway.domain.policies import DEFAULT_ROLE, Layer, Layers, Policies, check_policies
 from gateway.domain.roles import RECORD_SCOPES, RoleTemplate
 
@@ -99,6 +99,12 @@ class Catalogue:
             raise InvalidRequest(f"There is no preset {preset_id!r}; there are {known}.")
         return self.presets[preset_id]
 
+    @property
+    def prorated(self) -> dict[str, Plan]:
+        """Every plan that prorates, by its key, which no other preset has."""
+        plans = [plan for preset in self.presets.values() for plan in preset.plans.values()]
+        return {plan.key: plan for plan in plans if plan.charge is Charge.PRORATED}
+
     def features(self, plan: Plan, add_ons: Iterable[str]) -> frozenset[str]:
         """Return what a plan with these add-ons can do."""
         features = set(plan.features)
@@ -129,6 +135,7 @@ def catalogue(document: Mapping[str, Any]) -> Catalogue:
         name: frozenset(feature for feature, present in features.items() if present)
         for name, features in _mapping(document["add_ons"], "add_ons").items()
     }
+    _require_plain_prorating(presets)
     return Catalogue(presets, add_ons)
 
 
@@ -257,8 +264,11 @@ def _plan(key: str, values: Mapping[str, Any], place: str) -> Plan:
     limit = values.get("seat_limit")
     if limit is not None and (type(limit) is not int or limit < 0):
         raise PresetError(f"{place}.seat_limit: expected a number of seats, or null for no limit")
-    if values.get("charge", CHARGE) != CHARGE:
-        raise PresetError(f"{place}.charge: expected {CHARGE}; seats are never prorated")
+    charge = values.get("charge", Charge.NEXT_RENEWAL)
+    if charge not in list(Charge):
+        raise PresetError(f"{place}.charge: expected {' or '.join(Charge)}")
+    if charge == Charge.PRORATED and not seat:
+        raise PresetError(f"{place}.charge: without a price for a seat there is nothing to prorate")
     return Plan(
         key=key,
         base=base,
@@ -266,6 +276,7 @@ def _plan(key: str, values: Mapping[str, Any], place: str) -> Plan:
         period=values.get("period", "month"),
         included_seats=values.get("included_seats", 0),
         seat_limit=limit,
+        charge=Charge(charge),
         features=frozenset(values.get("features", ())),
         policies=_policies(values.get("policies", {}), f"{place}.policies"),
     )
@@ -288,6 +299,19 @@ def _policies(values: Any, place: str) -> Policies:
     except InvalidRequest as refusal:
         raise PresetError(f"{place}: {refusal.message}") from refusal
     return dict(values)
+
+
+def _require_plain_prorating(presets: Mapping[str, Preset]) -> None:
+    """Refuse a prorated plan whose key another preset has.
+
+    A subscription remembers its former plans by key, whatever preset the organisation has now.
+    """
+    keys = [key for preset in presets.values() for key in preset.plans]
+    for name, preset in presets.items():
+        for key, plan in preset.plans.items():
+            if plan.charge is Charge.PRORATED and keys.count(key) > 1:
+                place = f"presets.{name}.plans.{key}.charge"
+                raise PresetError(f"{place}: another preset has a plan of that name")
 
 
 def _require_coherent(preset: Preset, place: str) -> None:

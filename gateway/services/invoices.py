@@ -81,6 +81,13 @@ def listing(uow: UnitOfWork, after: UUID | None, limit: int) -> Sequence[Row[Any
     return uow.all(query.order_by(TABLE.c.id).limit(limit))
 
 
+def begun(uow: UnitOfWork, end: datetime) -> datetime | None:
+    """Return when the period began that ends then; None for a first one, which has no invoice."""
+    start = uow.own(TABLE, func.max(TABLE.c.period_start)).where(TABLE.c.period_end == end)
+    found: datetime | None = uow.scalar(start)
+    return found
+
+
 def get(uow: UnitOfWork, invoice_id: UUID) -> Record:
     """Return an invoice.
 

@@ -23,7 +23,7 @@ from gateway.domain.plans import (
     renewal_lines,
     seats_used,
 )
-from gateway.services import access, funnel, invoices, moves, outbox, presets, seats
+from gateway.services import access, funnel, invoices, moves, outbox, presets, proration, seats
 from gateway.services import terms as agreed
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -61,9 +61,10 @@ def standing(uow: UnitOfWork, plan: str | None = None, seats_wanted: int | None 
     row, count = agreed.subscription(uow), seats.count(uow)
     policy = agreed.current(uow).seat_policy()
     used = seats_used(count, policy)
-    lines = renewal_lines(
-        _plan(uow, plan or row.plan), row.currency, used if seats_wanted is None else seats_wanted
-    )
+    wanted = _plan(uow, plan or row.plan)
+    lines = renewal_lines(wanted, row.currency, used if seats_wanted is None else seats_wanted)
+    if wanted.is_priced:  # else there is no next invoice
+        lines += proration.lines(uow, row)
     return Standing(
         currency=row.currency,
         seats_used=used,

@@ -16,11 +16,13 @@ from gateway.services import (
     ownership,
     policies,
     preset_switch,
+    proration,
     subscriptions,
     terms,
 )
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
+from tests.clock import NOON
 from tests.factories import OPERATOR, found_organisation
 from tests.scene import Scene, scene
 
@@ -77,6 +79,8 @@ def test_the_counters_follow_every_way_to_and_from_a_seat(shared: Scene) -> None
     for step in steps:
         step()
         assert shared.seats_in_use() == recounted(shared)
+        by_intervals = shared.see(lambda uow: proration.used_since(uow, NOON))
+        assert by_intervals[-1][1] == shared.see(subscriptions.standing).seats_used
 
 
 def of(here: Scene, name: str) -> UUID:

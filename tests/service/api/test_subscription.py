@@ -34,21 +34,27 @@ def boss(gateway: Gateway, work: Work) -> Boss:
     """Found an organisation without a connection, and be its owner."""
 
     def found(preset: str, plan: str | None = None, currency: str = "USD") -> Caller:
-        def make(uow: UnitOfWork) -> tuple[UUID, UUID]:
-            new = organisations.NewOrganisation(
-                slug="shop",
-                name="Shop",
-                preset=preset,
-                plan=plan,
-                currency=currency,
-                owner_email="olga@shop.test",
-                owner_name="Olga",
-            )
-            return uow.organisation_id, organisations.create(uow, new)
-
-        return callers.owned_by(gateway, *work.found(OPERATOR, make))
+        return shop(gateway, work, preset, plan, currency)
 
     return found
+
+
+def shop(gateway: Gateway, work: Work, preset: str, plan: str | None, currency: str) -> Caller:
+    """Found an organisation, and return its owner."""
+
+    def make(uow: UnitOfWork) -> tuple[UUID, UUID]:
+        new = organisations.NewOrganisation(
+            slug="shop",
+            name="Shop",
+            preset=preset,
+            plan=plan,
+            currency=currency,
+            owner_email="olga@shop.test",
+            owner_name="Olga",
+        )
+        return uow.organisation_id, organisations.create(uow, new)
+
+    return callers.owned_by(gateway, *work.found(OPERATOR, make))
 
 
 def employ(caller: Caller, number: int, role: str = "member") -> list[UUID]:

@@ -252,7 +252,12 @@ MEMBER = ("presets", "pleep", "roles", "member")
         (("presets", "pleep", "plans", "business", "seat"), {"KZT": 1}, "same currencies"),
         (("presets", "pleep", "plans", "business", "included_seats"), 0.5, "integers"),
         (("presets", "pleep", "plans", "business", "charge"), "later", "charge: expected"),
-        (("presets", "pleep", "plans", "business", "charge"), "prorated", "never prorated"),
+        (("presets", "whatsapp", "plans", "growth"), {"charge": "prorated"}, "nothing to prorate"),
+        (
+            ("presets", "whatsapp", "plans", "business"),
+            {"base": {"USD": 1}, "seat": {"USD": 1}, "charge": "prorated"},
+            "whatsapp.plans.business.charge: another preset",
+        ),
         (("presets", "pleep", "custom_roles"), {"toggles": {"org": ["fly"]}}, "org.fly"),
     ],
 )
@@ -266,6 +271,14 @@ def test_a_wrong_file_is_refused_with_the_place_that_is_wrong(
     inner[path[-1]] = value
     with pytest.raises(PresetError, match=place):
         catalogue(changed)
+
+
+def test_a_plan_prorates_only_where_its_file_says_so() -> None:
+    """C23"""
+    assert packaged().prorated == {}
+    changed = document()
+    changed["presets"]["pleep"]["plans"]["business"]["charge"] = "prorated"
+    assert list(catalogue(changed).prorated) == ["business"]
 
 
 def test_the_owners_hold_everything_but_what_the_product_denies_them() -> None:
