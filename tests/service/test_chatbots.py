@@ -1,5 +1,6 @@
 """Chatbots: made, renamed, handed over and ended."""
 
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
@@ -8,6 +9,7 @@ from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from gateway.services import chatbots, explaining, members
 from gateway.services.explaining import Question
 from gateway.storage import tables as t
+from gateway.storage.unit_of_work import UnitOfWork
 from tests.scene import Scene, scene
 
 
@@ -81,3 +83,16 @@ def test_what_a_leaver_owned_goes_to_the_owner_of_record(here: Scene) -> None:
     here.do(lambda uow: members.remove(uow, anna))
     assert here.rows(t.chatbots, id=bot)[0].owner_id == here.house.owner_id
     assert len(here.facts("chatbot.updated")) == 1
+
+
+def test_what_is_taken_back_leaves_the_past_as_it_was(here: Scene, bot: UUID) -> None:
+    def verb(uow: UnitOfWork) -> None:
+        with suppress(InvalidRequest), uow.savepoint():
+            chatbots.rename(uow, bot, "Shop")
+            raise InvalidRequest("It is taken back.")
+        chatbots.rename(uow, bot, "Care")
+
+    here.do(verb)
+    history = here.rows(t.chatbot_versions.history, id=bot)
+    told = sorted((row.valid_from, row.name, row.valid_to is None) for row in history)
+    assert [x[1:] for x in told] == [("Sales", False), ("Care", True)]

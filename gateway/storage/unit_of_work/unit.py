@@ -289,6 +289,7 @@ class UnitOfWork:
         """
         self.flush()
         self.now += TICK
+        since = self.now
         facts, counters, told = len(self._facts), dict(self.counters), self._told.copy()
         try:
             with self.connection.begin_nested():
@@ -299,6 +300,7 @@ class UnitOfWork:
             self._loaded.clear()
             self._pending.clear()
             del self._facts[facts:]
+            self._opened = {opened for opened in self._opened if opened[2] < since}
             raise
 
     def flush(self) -> None:
