@@ -87,7 +87,7 @@ CATALOGUE: dict[str, str] = {
     "conversation.created": "A conversation waits in a queue.",
     "conversation.assigned": "A conversation has an assignee.",
     "conversation.returned": "A conversation went back to the queue with its waiting time.",
-    "conversation.moved": "A conversation waits in a team's queue, as long as it did before.",
+    "conversation.moved": "A conversation waits in another queue, as long as it did before.",
     "conversation.closed": "A conversation ended; its assignee stays on record.",
     "webhook.created": "A receiver of events exists.",
     "webhook.updated": "A receiver of events has another address, filter or name.",

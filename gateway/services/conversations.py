@@ -96,6 +96,22 @@ def move_to_team(uow: UnitOfWork, conversation_id: UUID, team_id: UUID) -> None:
     )
 
 
+def leave_team(uow: UnitOfWork, team_id: UUID) -> None:
+    """Let what waits in a team's queue wait in its chatbot's, as long as it did before."""
+    c = t.conversations.c
+    waiting = uow.own(t.conversations, c.id).where(c.team_id == team_id, c.state.in_(OPEN_STATES))
+    for row in uow.all(waiting.order_by(c.id)):
+        uow.update(t.conversations, {"id": row.id}, team_id=None)
+        uow.record(
+            Fact(
+                "conversation.moved",
+                (_target(row.id), Target("team", str(team_id))),
+                before={"team": str(team_id)},
+                after={"team": None},
+            )
+        )
+
+
 def close(uow: UnitOfWork, conversation_id: UUID) -> None:
     """End a conversation; its assignee stays on record."""
     row = uow.load(t.conversations, conversation_id)

@@ -137,12 +137,10 @@ def end(
 
 
 def end_one(uow: UnitOfWork, grant: Row[Any]) -> None:
-    """End a live grant; the caller recomputes."""
+    """End a live grant, and tell what it gave as was told when it began; the caller recomputes."""
     uow.update(t.grants, {"id": grant.id}, valid_to=uow.now)
-    uow.record(
-        Fact(
-            "grant.ended",
-            (Target("member", str(grant.member_id)),),
-            before={"kind": grant.kind, "source": grant.source},
-        )
-    )
+    targets, given = [Target("member", str(grant.member_id))], {"role": str(grant.role_id)}
+    if grant.kind == "chatbot":
+        targets.append(Target("chatbot", str(grant.chatbot_id)))
+        given = {"section": grant.section, "level": grant.level}
+    uow.record(Fact("grant.ended", tuple(targets), before={**given, "source": grant.source}))

@@ -5,7 +5,7 @@ from uuid import UUID
 from gateway.domain.access import conversion
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
-from gateway.services import access, funnel, grants, members, ownership, teams
+from gateway.services import access, funnel, grants, members, narrowing, ownership, teams
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -42,8 +42,7 @@ def convert(uow: UnitOfWork, connection_id: UUID) -> None:
             grants.give_section(uow, member_id, chatbot_id, section, level.word, "converted")
         for team_id in sorted(wanted.teams):
             teams.take_seat(uow, team_id, member_id, "converted")
-        row = uow.load(t.members, member_id)
-        uow.change(t.member_versions, row, bot_scope=str(wanted.scope))
+        narrowing.set_scope(uow, uow.load(t.members, member_id), wanted.scope)
 
 
 def end_conversions(uow: UnitOfWork, connection_id: UUID) -> None:
@@ -63,7 +62,8 @@ def release(uow: UnitOfWork, connection_id: UUID, *, deactivate: bool) -> None:
         member = uow.load(t.members, member_id)
         uow.change(t.member_versions, member, managed_by=None)
         target = Target("member", str(member_id), member.display_name)
-        uow.record(Fact("member.released", (target,), before={"managed_by": str(connection_id)}))
+        before, after = {"managed_by": str(connection_id)}, {"managed_by": None}
+        uow.record(Fact("member.released", (target,), before, after))
         member = uow.load(t.members, member_id)
         if deactivate and not ownership.is_last(uow, member):
             members.deactivate(uow, member_id)

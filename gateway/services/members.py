@@ -81,17 +81,22 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
     first = funnel.first_access(uow, row, given)
     uow.create(t.member_versions, **row, **first.columns)
     seats.follow(uow, (None, False), (joining.state, joining.owner_of_record))
-    uow.record(
-        Fact(
-            "member.created",
-            (Target("member", str(member_id), joining.display_name),),
-            after={"state": str(joining.state), "source": joining.source},
-        )
-    )
+    target = Target("member", str(member_id), joining.display_name)
+    uow.record(Fact("member.created", (target,), after=_said(joining)))
     for grant in given:
         grants.write_role(uow, member_id, grant)
     uow.record(first.fact)
     return member_id
+
+
+def _said(joining: Joining) -> dict[str, Any]:
+    """Return what is told of a newcomer: what sets them apart from others, where it does."""
+    said: dict[str, Any] = {"state": str(joining.state), "source": joining.source}
+    if joining.owner_of_record:
+        said["owner_of_record"] = True
+    if joining.managed_by is not None:
+        said["managed_by"] = str(joining.managed_by)
+    return said
 
 
 def get(uow: UnitOfWork, member_id: UUID) -> Record:
@@ -169,7 +174,8 @@ def hold(uow: UnitOfWork, member_id: UUID) -> None:
         return
     ownership.require_not_last(uow, member)
     uow.change(t.member_versions, member, admin_hold=True)
-    uow.record(Fact("member.held", (moves.target(member),)))
+    told = {"admin_hold": False}, {"admin_hold": True}
+    uow.record(Fact("member.held", (moves.target(member),), *told))
     offboarding.end_everything_live(uow, member_id, "held")
     funnel.recompute(uow, [member_id])
 
@@ -181,7 +187,8 @@ def lift_hold(uow: UnitOfWork, member_id: UUID) -> None:
     if not member.admin_hold:
         return
     uow.change(t.member_versions, member, admin_hold=False)
-    uow.record(Fact("member.hold_lifted", (moves.target(member),)))
+    told = {"admin_hold": True}, {"admin_hold": False}
+    uow.record(Fact("member.hold_lifted", (moves.target(member),), *told))
     funnel.recompute(uow, [member_id])
 
 

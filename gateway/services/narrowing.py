@@ -21,7 +21,7 @@ def open_every_chatbot(uow: UnitOfWork, member_id: UUID) -> None:
     """
     member, role = _changeable(uow, member_id)
     gates_of_joining.require_may_open(uow, role, Reach(Scope.ALL, {}))
-    _set_scope(uow, member, Scope.ALL)
+    set_scope(uow, member, Scope.ALL)
     funnel.recompute(uow, [member_id])
 
 
@@ -40,8 +40,21 @@ def narrow(uow: UnitOfWork, member_id: UUID, wanted: Chatbots | None) -> None:
         found = reach(role, Scope.SELECTED, wanted)
         gates_of_joining.require_may_open(uow, role, found)
         _replace(uow, member_id, found.chatbots)
-    _set_scope(uow, member, Scope.SELECTED)
+    set_scope(uow, member, Scope.SELECTED)
     funnel.recompute(uow, [member_id])
+
+
+def set_scope(uow: UnitOfWork, member: Record, scope: Scope) -> None:
+    """Let a member see every chatbot or selected ones, and tell it; the caller recomputes."""
+    if uow.change(t.member_versions, member, bot_scope=str(scope)):
+        uow.record(
+            Fact(
+                "member.scope_changed",
+                (moves.target(member),),
+                before={"scope": member.bot_scope},
+                after={"scope": str(scope)},
+            )
+        )
 
 
 def _changeable(uow: UnitOfWork, member_id: UUID) -> tuple[Record, RoleDefinition]:
@@ -53,18 +66,6 @@ def _changeable(uow: UnitOfWork, member_id: UUID) -> tuple[Record, RoleDefinitio
     if not held:
         raise InvalidRequest("Give the member a role first.", field="role_id")
     return member, acting.require_may_give(uow, member, min(held))
-
-
-def _set_scope(uow: UnitOfWork, member: Record, scope: Scope) -> None:
-    if uow.change(t.member_versions, member, bot_scope=str(scope)):
-        uow.record(
-            Fact(
-                "member.scope_changed",
-                (moves.target(member),),
-                before={"scope": member.bot_scope},
-                after={"scope": str(scope)},
-            )
-        )
 
 
 def _replace(uow: UnitOfWork, member_id: UUID, wanted: Mapping[UUID, Mapping[str, str]]) -> None:

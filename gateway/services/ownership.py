@@ -110,8 +110,9 @@ def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
     if not member.contained:
         uow.change(t.member_versions, member, contained=True, availability="offline")
         offboarding.end_everything_live(uow, member.id, "contained")
-        before, after = availability.ended(member)
-        uow.record(Fact("member.contained", (_target(member),), before or None, after or None))
+        was, is_now = availability.ended(member)
+        before, after = {"contained": False, **was}, {"contained": True, **is_now}
+        uow.record(Fact("member.contained", (_target(member),), before, after))
         uow.record(Fact("scim.owner_protected", (_target(member),), outcome="refused"))
         funnel.recompute(uow, [member.id])
         notices.owner_protected(uow, member)
@@ -136,8 +137,10 @@ def end_containment(uow: UnitOfWork, except_for: UUID) -> None:
             deactivated_by="idp",
         )
         seats.follow(uow, (row.state, True), (MemberState.DEACTIVATED, False))
-        before = {"state": row.state}
-        after = {"state": str(MemberState.DEACTIVATED), "cause": "succeeded"}
+        before = {"state": row.state, "owner_of_record": True, "contained": True}
+        state = str(MemberState.DEACTIVATED)
+        after = {"state": state, "owner_of_record": False, "contained": False}
+        after |= {"cause": "succeeded"}
         uow.record(Fact("member.containment_ended", (_target(row),), before, after))
         _give_role_below(uow, row.id)
         funnel.recompute(uow, [row.id])
@@ -147,7 +150,8 @@ def release(uow: UnitOfWork, member: Row[Any], cause: str = "idp") -> None:
     """End a containment: the identity provider, or an operator, wants the owner active again."""
     if member.contained:
         uow.change(t.member_versions, member, contained=False)
-        uow.record(Fact("member.containment_ended", (_target(member),), after={"cause": cause}))
+        before, after = {"contained": True}, {"contained": False, "cause": cause}
+        uow.record(Fact("member.containment_ended", (_target(member),), before, after))
         funnel.recompute(uow, [member.id])
 
 

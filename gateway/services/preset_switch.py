@@ -71,12 +71,12 @@ def apply(uow: UnitOfWork, wish: Wish, token: str | None) -> Outcome:
         raise NotPermitted(
             "An owner of record takes over another preset.", levers=("Ask an owner of record.",)
         )
-    before = presets.of(uow).id, terms.current(uow).plan
+    before = presets.of(uow).id
     switch = _Switch(uow, wish)
     done = rehearsals.perform(uow, wish.document(), lambda _: switch.carry_out(), token)
     for refusal in switch.refused:
         raise refusal
-    _tell(uow, done, before)
+    _tell(uow, done, before, switch.follows)
     return done
 
 
@@ -87,6 +87,7 @@ class _Switch:
         self.uow = uow
         self.wish = wish
         self.refused: Sequence[GatewayError] = ()
+        self.follows: Mapping[UUID, UUID] = {}
         self.before: Mapping[str, Any] = terms.current(uow).policies
         self.old = presets.of(uow)
         self.preset = presets.packaged().preset(wish.preset)
@@ -100,8 +101,8 @@ class _Switch:
         self._turn_terms()
         target = self._target()
         table = remapping.table(present.values(), target, self.wish.roles)
-        follows = self._turn_roles(present, table, target)
-        _Remapped(uow, present, follows, _owner_role(present)).everything()
+        self.follows = self._turn_roles(present, table, target)
+        _Remapped(uow, present, self.follows, _owner_role(present)).everything()
         uow.terms_changed()
         funnel.recompute_all(uow)
         moves.promote_waiting(uow)
@@ -258,7 +259,8 @@ def _said(
     }
 
 
-def _tell(uow: UnitOfWork, done: Outcome, before: tuple[str, str]) -> None:
+def _tell(uow: UnitOfWork, done: Outcome, before: str, follows: Mapping[UUID, UUID]) -> None:
+    """Tell what became of all; before which plan it was, the change of the subscription says."""
     members: dict[str, list[str]] = {}
     for effect in done.effects:
         moved = f"{effect.before.get('role')} > {effect.after.get('role')}"
@@ -267,11 +269,12 @@ def _tell(uow: UnitOfWork, done: Outcome, before: tuple[str, str]) -> None:
         Fact(
             ACTION,
             (terms.organisation(uow),),
-            before={"preset": before[0], "plan": before[1]},
+            before={"preset": before},
             after={
                 "preset": done.said["preset"],
                 "plan": done.said["plan"],
                 "roles": {role["key"]: role["to"] for role in done.said["roles"]},
+                "role_ids": {str(old): str(new) for old, new in follows.items() if old != new},
                 "members": members,
             },
         )

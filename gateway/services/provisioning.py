@@ -261,6 +261,7 @@ def _adopt(
         Fact(
             "member.adopted",
             (Target("member", str(member_id), member.display_name),),
+            before={"managed_by": str(member.managed_by) if member.managed_by else None},
             after={"managed_by": str(connection.id)},
         )
     )

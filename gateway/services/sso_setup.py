@@ -1,7 +1,7 @@
 """Setting up sign-on connections: drawn up, tested, activated, enforced, disabled, deleted."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 from uuid import UUID
 
@@ -133,14 +133,11 @@ def update(uow: UnitOfWork, connection_id: UUID, **wish: Any) -> None:
         changed["client_secret"] = _sealed(uow, connection_id, secret)
     if changed.keys() & {"issuer", "settings", "client_secret"}:
         changed |= {"tested_at": None, "owner_proved_at": None}
-    if changed or added:
-        changed["trust_rank"] = min(row.trust_rank, _own_rank(uow))
-    if changed:
-        uow.update(t.sso_connections, {"id": connection_id}, **changed)
+    rank = min(row.trust_rank, _own_rank(uow)) if changed or added else row.trust_rank
+    if changed or rank < row.trust_rank:
+        uow.update(t.sso_connections, {"id": connection_id}, **changed, trust_rank=rank)
         uow.terms_changed()
-        told = sorted(changed.keys() - {"tested_at", "owner_proved_at", "trust_rank"})
-        target = _target(connection_id, row.name)
-        uow.record(Fact("connection.updated", (target,), after={"changed": told}))
+        _tell_changed(uow, row, changed.keys() - {"tested_at", "owner_proved_at"}, rank)
     for text in added:
         certificates.add(uow, connection_id, text)
 
@@ -225,7 +222,8 @@ def disable(uow: UnitOfWork, connection_id: UUID) -> None:
     if row.enforced:
         uow.update(t.sso_connections, {"id": connection_id}, enforced=False)
     session_ends.end_by_connection(uow, connection_id, "connection_disabled")
-    uow.record(Fact("connection.disabled", (_target(connection_id, row.name),)))
+    target = _target(connection_id, row.name)
+    uow.record(Fact("connection.disabled", (target,), *_enforcement_ended(row)))
     managed.recompute(uow, connection_id)
 
 
@@ -247,7 +245,8 @@ def delete(uow: UnitOfWork, connection_id: UUID, people: str = "keep_members") -
     _move(uow, connection_id, SSOState.DELETED)
     gone = {"enforced": False, "client_secret": None}
     uow.update(t.sso_connections, {"id": connection_id}, **gone)
-    uow.record(Fact("connection.deleted", (_target(connection_id, row.name),)))
+    target = _target(connection_id, row.name)
+    uow.record(Fact("connection.deleted", (target,), *_enforcement_ended(row)))
 
 
 def set_enforced(uow: UnitOfWork, connection_id: UUID, *, enforced: bool) -> None:
@@ -330,10 +329,25 @@ def _change_own(uow: UnitOfWork, row: Record, own: dict[str, Any]) -> None:
     common = uow.load(t.connections, row.id)
     if uow.change(t.connection_versions, common, **own):
         uow.terms_changed()
+        changed = {name: value for name, value in own.items() if getattr(common, name) != value}
+        before = {name: getattr(common, name) for name in changed}
         target = _target(row.id, own.get("name", row.name))
-        uow.record(Fact("connection.updated", (target,), after=own))
+        uow.record(Fact("connection.updated", (target,), before=before, after=changed))
         if own.keys() & {"unmapped", "bot_scope"}:
             managed.recompute(uow, row.id)
+
+
+def _tell_changed(uow: UnitOfWork, row: Record, names: Set[str], rank: int) -> None:
+    """Tell which settings changed, whose values may be secret, and how far they are trusted now."""
+    fell = rank != row.trust_rank
+    before = {"rank": row.trust_rank} if fell else None
+    after = {"changed": sorted(names), **({"rank": rank} if fell else {})}
+    uow.record(Fact("connection.updated", (_target(row.id, row.name),), before, after))
+
+
+def _enforcement_ended(row: Record) -> tuple[dict[str, bool] | None, dict[str, bool] | None]:
+    """Return what to tell, before and after, of an enforcement that ends with something else."""
+    return ({"enforced": True}, {"enforced": False}) if row.enforced else (None, None)
 
 
 def _sealed(uow: UnitOfWork, connection_id: UUID, secret: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, update
+from sqlalchemy import Row
 
 from gateway.domain.errors import AlreadyExists, InvalidRequest, ManagedByIdP, NotFound
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
-from gateway.services import access, funnel
+from gateway.services import access, conversations, funnel
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -88,9 +88,7 @@ def delete(uow: UnitOfWork, team_id: UUID) -> None:
         if seat is not None:
             _close(uow, seat)
     uow.update(t.teams, {"id": team_id}, deleted=True)
-    c = t.conversations.c
-    waiting = and_(c.organisation_id == uow.organisation_id, c.team_id == team_id)
-    uow.apply(update(t.conversations).where(waiting, c.state != "closed").values(team_id=None))
+    conversations.leave_team(uow, team_id)
     uow.record(Fact("team.deleted", (_target(team_id, row.name),)))
     funnel.recompute(uow, held)
 

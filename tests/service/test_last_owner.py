@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.errors import LastOwner, Refused
 from gateway.domain.memberships import MemberState
-from gateway.services import connections, directory
+from gateway.services import connections, directory, ownership
 from gateway.storage import tables as t
 from tests.factories import user_record
 from tests.scene import Scene
@@ -99,6 +99,17 @@ def test_where_the_connection_lets_the_successor_succeed_the_owner_goes(
     assert (new.state, new.owner_of_record) == ("active", True)
     assert here.role_of(new.id) == "owner"
     assert len(here.facts("owner.changed")) == 2
+
+
+def test_a_containment_that_ends_with_another_owner_tells_the_end_of_the_ownership(
+    here: Scene, owner_user: UUID
+) -> None:
+    deprovision(here, owner_user)
+    here.run(ownership.recover, here.house.successor_id)
+    assert not here.member(here.house.owner_id).owner_of_record
+    (told,) = here.rows(t.audit_events, action="member.containment_ended")
+    assert told.before == {"state": "active", "owner_of_record": True, "contained": True}
+    assert told.after["owner_of_record"] is False
 
 
 def test_who_was_succeeded_comes_back_as_no_owner(here: Scene, owner_user: UUID) -> None:

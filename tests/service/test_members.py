@@ -16,7 +16,7 @@ from gateway.domain.errors import (
     RoleAboveOwn,
 )
 from gateway.domain.identity import Actor
-from gateway.services import chatbots, connections, members, roster, teams
+from gateway.services import chatbots, connections, members, narrowing, roster, teams
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from tests.scene import Scene, scene
@@ -105,6 +105,21 @@ def test_a_removed_member_leaves_nothing_behind(here: Scene, anna: UUID, admin: 
     assert here.rows(t.grants, member_id=anna, valid_to=None) == []
     assert here.rows(t.team_seats, member_id=anna, valid_to=None) == []
     assert here.rows(t.chatbots, id=bot)[0].owner_id == here.house.owner_id
+
+
+def test_the_end_of_a_grant_tells_what_it_gave_as_its_beginning_did(
+    here: Scene, anna: UUID
+) -> None:
+    bot = here.run(chatbots.create, "Sales")
+    here.run(narrowing.narrow, anna, {bot: {"conversations": "read"}})
+    here.run(members.remove, anna)
+    events = here.rows(t.audit_events)
+    of_anna = [each for each in events if each.targets and each.targets[0]["id"] == str(anna)]
+    given = [(x.after, len(x.targets)) for x in of_anna if x.action == "grant.created"]
+    ended = [(x.before, len(x.targets)) for x in of_anna if x.action == "grant.ended"]
+    section = {"section": "conversations", "level": "read", "source": "manual"}
+    assert (section, 2) in given
+    assert sorted(given, key=str) == sorted(ended, key=str)
 
 
 @pytest.mark.parametrize(

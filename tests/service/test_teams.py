@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.errors import AlreadyExists, InvalidRequest, ManagedByIdP, NotFound
-from gateway.services import members, teams
+from gateway.services import chatbots, conversations, members, teams
 from gateway.storage import tables as t
 from tests.scene import Scene, scene
 
@@ -33,6 +33,20 @@ def test_a_team_has_one_of_three_strategies(here: Scene, strategy: str) -> None:
 def test_a_team_out_of_bounds_is_refused(here: Scene, name: str, strategy: str) -> None:
     with pytest.raises(InvalidRequest):
         here.do(lambda uow: teams.create(uow, name, strategy))
+
+
+def test_a_deleted_teams_conversations_go_back_to_their_chatbots_and_it_is_told(
+    here: Scene, team: UUID
+) -> None:
+    bot = here.run(chatbots.create, "Sales")
+    waiting, ended = (here.run(conversations.create, bot, "Hello", team) for _ in range(2))
+    here.run(conversations.close, ended)
+    here.run(teams.delete, team)
+    of = {row.id: row.team_id for row in here.rows(t.conversations)}
+    assert of == {waiting: None, ended: team}
+    (told,) = here.rows(t.audit_events, action="conversation.moved")
+    assert told.targets[0]["id"] == str(waiting)
+    assert (told.before, told.after) == ({"team": str(team)}, {"team": None})
 
 
 @pytest.mark.usefixtures("team")

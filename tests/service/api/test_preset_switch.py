@@ -241,11 +241,13 @@ def test_an_admin_looks_and_an_owner_decides(five: Product) -> None:
 @ON_SQLITE
 def test_one_event_tells_of_all_and_a_mail_those_whose_powers_changed(five: Product) -> None:
     five.employ("developer", "dev")
+    developer = five.role("developer")
     applied(five.boss, "pleep")
     query = {"action": "organisation.preset_switched"}
     (told,) = five.boss.get("audit", query_string=query).get_json()["items"]
-    assert told["before"] == {"preset": "five_role", "plan": "standard"}
+    assert told["before"] == {"preset": "five_role"}
     assert told["after"]["roles"]["developer"] == "member"
+    assert told["after"]["role_ids"][str(developer)] == str(five.role("member"))
     assert set(told["after"]["members"]) >= {"developer > member"}
     with five.gateway.work.read(five.house.organisation_id) as uow:
         o = t.outbox.c

@@ -250,15 +250,16 @@ def connected(work: Work, house: House, protocol: str, wish: Mapping[str, Any]) 
 
 def connect(work: Work, organisation_id: UUID, protocol: str, wish: Mapping[str, Any]) -> UUID:
     """Make a tested, active connection of a protocol; return its id."""
+    return work.run(organisation_id, OPERATOR, lambda uow: set_up(uow, protocol, wish))
 
-    def furnish(uow: UnitOfWork) -> UUID:
-        made = sso_setup.create(uow, protocol, "Okta", "okta", **wish)
-        sso_setup.begin_test(uow, made)
-        uow.update(t.sso_connections, {"id": made}, tested_at=uow.now)
-        sso_setup.activate(uow, made)
-        return made
 
-    return work.run(organisation_id, OPERATOR, furnish)
+def set_up(uow: UnitOfWork, protocol: str, wish: Mapping[str, Any], name: str = "Okta") -> UUID:
+    """Make a tested, active connection within a unit; return its id."""
+    made = sso_setup.create(uow, protocol, name, "okta", **wish)
+    sso_setup.begin_test(uow, made)
+    uow.update(t.sso_connections, {"id": made}, tested_at=uow.now)
+    sso_setup.activate(uow, made)
+    return made
 
 
 def lodge(work: Work, slug: str = "acme", preset: str = "five_role", **settings: Any) -> Lodge:
