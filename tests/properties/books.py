@@ -70,6 +70,7 @@ def broken(town: Town, house: House, view: View, rng: Random) -> Iterator[str]:
         yield from _explained(house, now, rng)
     yield from _derived_otherwise(town, house, members)
     yield from _live_credentials(town, house, members)
+    yield from _keepers(town, house, members)
     yield from _counts(town, house)
 
 
@@ -134,11 +135,22 @@ def _live_credentials(town: Town, house: House, members: Mapping[UUID, Any]) -> 
                 yield f"{m.id} has a live row in {table.name}"
 
 
+def _keepers(town: Town, house: House, members: Mapping[UUID, Any]) -> Iterator[str]:
+    """Break-glass owners are of record, and no provisioning has matched them."""
+    b = t.break_glass_owners
+    here = b.c.organisation_id == house.organisation_id
+    for row in town.rows(select(b).where(here, b.c.valid_to.is_(None))):
+        m = members[row.member_id]
+        if not m.owner_of_record or m.managed_by is not None:
+            yield f"{m.id} is a break-glass owner"
+
+
 def _counts(town: Town, house: House) -> Iterator[str]:
     here = house.organisation_id
-    seats, counts = t.directory_memberships, t.directory_counts
-    open_seats = town.rows(
-        select(seats).where(seats.c.organisation_id == here, seats.c.valid_to.is_(None))
+    counts = t.directory_counts
+    open_seats, asserted = (
+        town.rows(select(each).where(each.c.organisation_id == here, each.c.valid_to.is_(None)))
+        for each in (t.directory_memberships, t.asserted_memberships)
     )
     groups, users = (
         town.rows(
@@ -146,7 +158,7 @@ def _counts(town: Town, house: House) -> Iterator[str]:
         )
         for table in (t.directory_groups, t.directory_users)
     )
-    by_group = Counter(row.group_id for row in open_seats)
+    by_group = Counter(row.group_id for row in (*open_seats, *asserted))
     if {group.id: group.member_count for group in groups if group.member_count} != by_group:
         yield f"groups count otherwise than {by_group}"
     if {row.user_id for row in open_seats} - {user.id for user in users}:
@@ -202,6 +214,7 @@ def _chained(name: str, row_id: object, intervals: list[Any]) -> Iterator[str]:
 
 SPANS = (
     (t.directory_memberships, ("connection_id", "group_id", "user_id")),
+    (t.asserted_memberships, ("connection_id", "group_id", "member_id")),
     (t.team_seats, ("team_id", "member_id")),
     (t.mapping_rules, ("id",)),
     (t.policies, ("name",)),

@@ -5,25 +5,27 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.identity import Actor, ActorType
+from gateway.domain.permissions import ORG_ATOMS
 from gateway.services import (
     availability,
     chatbots,
     connections,
     conversations,
-    domains,
     funnel,
     grants,
     keys,
+    leaving,
     mapping,
     members,
+    narrowing,
     organisations,
     ownership,
-    policies,
     teams,
 )
+from gateway.services.leaving import Disposition, Taker
 from gateway.storage.unit_of_work import UnitOfWork
 from tests.properties.hand import Deed, Hand, Verb
-from tests.properties.town import add_connection
+from tests.properties.town import Key, add_connection
 
 # -- rules ---------------------------------------------------------------------------
 
@@ -47,7 +49,7 @@ def map_team(hand: Hand) -> Verb:
 
 
 def _map(hand: Hand, kind: str, wish: dict[str, Any]) -> Verb:
-    here = hand.connection()
+    here = hand.source()
     group = hand.named(hand.house.groups[here])
 
     def verb(uow: UnitOfWork) -> None:
@@ -124,9 +126,43 @@ def end_grants(hand: Hand) -> Verb:
     return verb
 
 
-def make_key(hand: Hand) -> Verb:
+def narrow(hand: Hand) -> Verb:
+    """Some chatbots alone; without any, whatever was granted one by one."""
     member = hand.member()
-    return lambda uow: keys.create(uow, "Script", ("org.read",), member_id=member)
+    some = hand.house.chatbots and hand.rng.random() < 0.8
+    bots = {hand.named(hand.house.chatbots): hand.sections()} if some else None
+    return lambda uow: narrowing.narrow(uow, member, bots)
+
+
+open_every_chatbot = _on_member(narrowing.open_every_chatbot)
+
+
+def hand_over(hand: Hand) -> Verb:
+    """A member goes, and named others get their chatbots and conversations."""
+    member, heir = hand.member(), hand.member()
+    verb = hand.some((leaving.remove, leaving.remove, leaving.deactivate))
+    taker = hand.some(list(Taker))
+    to = {Taker.QUEUE: None, Taker.MEMBER: heir, Taker.TEAM: hand.named(hand.house.teams)}[taker]
+    wish = Disposition(heir, taker, to)
+    return lambda uow: verb(uow, member, wish)
+
+
+def make_key(hand: Hand) -> Verb:
+    """Of a member, or of the organisation with a role; some may do much."""
+    scopes = hand.some((("org.read",), sorted(ORG_ATOMS)))
+    member = hand.member() if hand.rng.random() < 0.7 else None
+    role = None if member else hand.named(list(hand.house.roles.values()))
+
+    def verb(uow: UnitOfWork) -> None:
+        made = keys.create(uow, "Script", scopes, member_id=member, role_id=role)
+        hand.house.keys.append(Key(made.id, member))
+
+    return verb
+
+
+def revoke_key(hand: Hand) -> Verb:
+    key = hand.named([key.id for key in hand.house.keys])
+    return lambda uow: keys.revoke(uow, key)
 
 
 # -- things --------------------------------------------------------------------------
@@ -137,6 +173,11 @@ def make_chatbot(hand: Hand) -> Verb:
     return lambda uow: hand.house.chatbots.append(chatbots.create(uow, name))
 
 
+def rename_chatbot(hand: Hand) -> Verb:
+    bot, name = hand.named(hand.house.chatbots), hand.some(("Sales", "Care", "Shop II"))
+    return lambda uow: chatbots.rename(uow, bot, name)
+
+
 def end_chatbot(hand: Hand) -> Verb:
     bot = hand.named(hand.house.chatbots)
     return lambda uow: chatbots.delete(uow, bot)
@@ -145,6 +186,17 @@ def end_chatbot(hand: Hand) -> Verb:
 def make_team(hand: Hand) -> Verb:
     name = hand.some(("First", "Second", "Night"))
     return lambda uow: hand.house.teams.append(teams.create(uow, name))
+
+
+def change_team(hand: Hand) -> Verb:
+    team, name = hand.named(hand.house.teams), hand.some((None, "First", "Late"))
+    strategy = hand.some((None, *teams.STRATEGIES))
+    return lambda uow: teams.change(uow, team, name, strategy)
+
+
+def end_team(hand: Hand) -> Verb:
+    team = hand.named(hand.house.teams)
+    return lambda uow: teams.delete(uow, team)
 
 
 def join_team(hand: Hand) -> Verb:
@@ -158,14 +210,18 @@ def leave_team(hand: Hand) -> Verb:
 
 
 def open_conversation(hand: Hand) -> Verb:
-    bot = hand.named(hand.house.chatbots)
-    return lambda uow: hand.house.conversations.append(conversations.create(uow, bot, "Hello"))
+    bot, team = hand.named(hand.house.chatbots), hand.some((None, *hand.house.teams))
+
+    def verb(uow: UnitOfWork) -> None:
+        hand.house.conversations.append(conversations.create(uow, bot, "Hello", team))
+
+    return verb
 
 
-def go_live(hand: Hand) -> Verb:
-    member = hand.member()
+def be_available(hand: Hand) -> Verb:
+    member, word = hand.member(), hand.some(("live", "live", *availability.CHOICES))
     hand.actor = Actor(ActorType.MEMBER, str(member), "Somebody", member)
-    return lambda uow: availability.set_own(uow, member, "live")
+    return lambda uow: availability.set_own(uow, member, word)
 
 
 def assign(hand: Hand) -> Verb:
@@ -219,38 +275,3 @@ def end_connection(hand: Hand) -> Verb:
         hand.house.connections.remove(here)
 
     return verb
-
-
-def subscribe(hand: Hand) -> Verb:
-    wishes: tuple[dict[str, Any], ...] = (
-        {"seat_limit": hand.rng.randint(2, 6)},
-        {"seat_limit": None},
-        {"state": "expired"},
-        {"state": "active"},
-        {"state": "active"},
-    )
-    wish = hand.some(wishes)
-    return lambda uow: organisations.change_subscription(uow, **wish)
-
-
-POLICIES: tuple[tuple[str, object], ...] = (
-    ("seat_overage", "block"),
-    ("seat_overage", "bill"),
-    ("owner_counts_as_seat", True),
-    ("owner_counts_as_seat", False),
-    ("bot_scope_default", "all"),
-    ("bot_scope_default", "selected"),
-    ("admin_manages_agents", True),
-    ("subscription_expired", {"owner_bot_access": "read_only", "others": "suspended"}),
-    ("subscription_expired", {"owner_bot_access": "none", "others": "suspended"}),
-)
-
-
-def set_policy(hand: Hand) -> Verb:
-    name, value = hand.some(POLICIES)
-    return lambda uow: policies.change(uow, {name: value})
-
-
-def prove_domain(hand: Hand) -> Verb:
-    name = hand.some((f"{hand.house.slug}.test", f"{hand.town.other(hand.house).slug}.test"))
-    return lambda uow: domains.force_verify(uow, name)

@@ -10,10 +10,19 @@ from gateway.domain.identity import Actor, ActorType
 from gateway.domain.roles import CustomRole
 from gateway.domain.sessions import Factor, Session
 from gateway.domain.text import fold
-from gateway.services import answering, credentials, invitations, ownership, roles, subscriptions
+from gateway.services import (
+    answering,
+    credentials,
+    direct_creation,
+    invitations,
+    ownership,
+    roles,
+    subscriptions,
+)
 from gateway.storage import tables as t
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork
+from tests.factories import PASSWORD_HASH
 from tests.properties.hand import Hand, Pointless, Verb
 from tests.properties.town import Invited
 
@@ -24,17 +33,21 @@ FACTOR = frozenset({Factor.PASSWORD})
 # -- invitations ---------------------------------------------------------------------
 
 
-def invite(hand: Hand) -> Verb:
-    """Mostly the owner, and mostly somebody who is new, as something narrow on one chatbot."""
+def _offer(hand: Hand) -> dict[str, Any]:
+    """Mostly by the owner, and mostly to somebody new, something narrow on one chatbot."""
     if hand.rng.random() < 0.6:
-        hand.actor = Actor(ActorType.MEMBER, str(hand.house.owner_id), "Olga", hand.house.owner_id)
+        hand.owner()
     fresh = hand.rng.random() < 0.7
     email = hand.some(NEWCOMERS) if fresh else hand.address()
     keys = [key for key in hand.house.roles if not fresh or key != "owner"]
     role = hand.house.roles[hand.some(keys)]
     narrowed = hand.house.chatbots and hand.rng.random() < 0.6
     bots = {hand.named(hand.house.chatbots): hand.sections()} if narrowed else None
-    wish = invitations.Wish(email=email, role_id=role, chatbots=bots)
+    return {"email": email, "role_id": role, "chatbots": bots}
+
+
+def invite(hand: Hand) -> Verb:
+    wish = invitations.Wish(**_offer(hand))
 
     def verb(uow: UnitOfWork) -> Any:
         made = invitations.create(uow, wish, ORIGIN)
@@ -43,6 +56,14 @@ def invite(hand: Hand) -> Verb:
         return made
 
     return verb
+
+
+def create_directly(hand: Hand) -> Verb:
+    """With a first password; who has an account elsewhere is invited instead."""
+    new = direct_creation.Newcomer(
+        display_name="Direct", password_hash=PASSWORD_HASH, **_offer(hand)
+    )
+    return lambda uow: direct_creation.create(uow, new, ORIGIN)
 
 
 def _one(hand: Hand) -> Invited:
@@ -58,6 +79,16 @@ def resend(hand: Hand) -> Verb:
     return lambda uow: invitations.resend(uow, sent.id, ORIGIN)
 
 
+def copy_link(hand: Hand) -> Verb:
+    sent = _one(hand)
+
+    def verb(uow: UnitOfWork) -> None:
+        link = invitations.copy_link(uow, sent.id, ORIGIN)
+        hand.house.invited.append(Invited(sent.id, link.rpartition("/")[2], sent.email))
+
+    return verb
+
+
 def revoke(hand: Hand) -> Verb:
     sent = _one(hand)
     return lambda uow: invitations.revoke(uow, sent.id)
@@ -71,10 +102,11 @@ def decline(hand: Hand) -> Verb:
 def accept(hand: Hand) -> Verb:
     """Whoever was invited has an account, or makes one first, and follows the copied link."""
     sent = _one(hand)
-    return lambda uow: answering.accept(uow, sent.token, _signed_in(uow, sent.email))
+    return lambda uow: answering.accept(uow, sent.token, signed_in(uow, sent.email))
 
 
-def _signed_in(uow: UnitOfWork, email: str) -> Session:
+def signed_in(uow: UnitOfWork, email: str) -> Session:
+    """A session of whoever has the address, by their own password a moment ago."""
     here = PersonWork.beside(uow)
     person = credentials.find(here, email)
     person_id = uow.new_id() if person is None else person.id

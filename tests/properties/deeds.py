@@ -11,7 +11,9 @@ from tests.clock import Clock
 from tests.factories import OPERATOR
 from tests.properties import by_hand
 from tests.properties import by_newcomers as newcomer
+from tests.properties import by_operator as operator
 from tests.properties import by_provider as provider
+from tests.properties import by_sign_on as sign_on
 from tests.properties.hand import Deed, Hand, Outcome, Pointless
 from tests.properties.town import Town, View
 
@@ -46,9 +48,12 @@ def _act(town: Town, view: View) -> Outcome:
 
 
 def _actor(hand: Hand) -> Actor:
-    """The operator, the owner, or anybody who is or was a member."""
+    """The operator, the owner, a key, or anybody who is or was a member."""
     if hand.rng.random() < 0.4:
         return OPERATOR
+    if hand.house.keys and hand.rng.random() < 0.15:
+        key = hand.rng.choice(hand.house.keys)
+        return Actor(ActorType.API_KEY, str(key.id), "Script", key.member_id)
     known = sorted(hand.view.of(hand.house))
     who = hand.rng.choice([hand.house.owner_id, hand.house.successor_id, *known])
     return Actor(ActorType.MEMBER, str(who), "Somebody", who)
@@ -83,25 +88,51 @@ DEEDS: dict[tuple[Deed, bool], int] = {
     (by_hand.employ, False): 4,
     (by_hand.grant, False): 4,
     (by_hand.end_grants, True): 2,
-    (by_hand.make_key, False): 3,
+    (by_hand.narrow, False): 4,
+    (by_hand.open_every_chatbot, False): 2,
+    (by_hand.hand_over, True): 2,
+    (by_hand.make_key, False): 4,
+    (by_hand.revoke_key, True): 1,
     (by_hand.make_chatbot, False): 2,
+    (by_hand.rename_chatbot, False): 1,
     (by_hand.end_chatbot, True): 1,
     (by_hand.make_team, False): 2,
+    (by_hand.change_team, False): 1,
+    (by_hand.end_team, True): 1,
     (by_hand.join_team, False): 2,
     (by_hand.leave_team, True): 1,
     (by_hand.open_conversation, False): 3,
-    (by_hand.go_live, False): 4,
+    (by_hand.be_available, False): 5,
     (by_hand.assign, False): 6,
     (by_hand.close, True): 1,
     (by_hand.configure, False): 5,
     (by_hand.disable, False): 1,
     (by_hand.enable, False): 2,
     (by_hand.end_connection, False): 1,
-    (by_hand.subscribe, False): 3,
-    (by_hand.set_policy, False): 2,
-    (by_hand.prove_domain, False): 1,
+    (operator.subscribe, False): 4,
+    (operator.set_policy, False): 4,
+    (operator.change_plan, False): 3,
+    (operator.switch_preset, False): 3,
+    (operator.prove_domain, False): 2,
+    (operator.release_domain, False): 1,
+    (operator.appoint_keeper, False): 1,
+    (operator.end_keeper, False): 1,
+    (operator.close_house, True): 1,
+    (operator.reopen_house, False): 12,
+    (operator.let_pass, True): 1,
+    (sign_on.sign_in, False): 20,
+    (sign_on.prove, False): 3,
+    (sign_on.unlink, False): 1,
+    (sign_on.configure_sign_on, False): 3,
+    (sign_on.disable_sign_on, False): 1,
+    (sign_on.activate_sign_on, False): 2,
+    (sign_on.approve_sign_on, False): 1,
+    (sign_on.end_sign_on, False): 1,
+    (sign_on.enforce, False): 2,
     (newcomer.invite, False): 16,
     (newcomer.accept, False): 12,
+    (newcomer.create_directly, False): 5,
+    (newcomer.copy_link, False): 1,
     (newcomer.resend, False): 2,
     (newcomer.revoke, True): 2,
     (newcomer.decline, True): 1,
@@ -126,12 +157,25 @@ BY_HAND = frozenset(
         by_hand.remove,
         by_hand.leave,
         by_hand.set_role,
+        by_hand.narrow,
+        by_hand.open_every_chatbot,
+        by_hand.hand_over,
         by_hand.make_key,
+        by_hand.revoke_key,
         by_hand.make_chatbot,
         by_hand.configure,
         by_hand.disable,
         by_hand.enable,
+        operator.set_policy,
+        operator.appoint_keeper,
+        operator.end_keeper,
+        sign_on.configure_sign_on,
+        sign_on.disable_sign_on,
+        sign_on.activate_sign_on,
+        sign_on.approve_sign_on,
         newcomer.invite,
+        newcomer.create_directly,
+        newcomer.copy_link,
         newcomer.resend,
         newcomer.revoke,
         newcomer.make_role,

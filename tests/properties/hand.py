@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain.errors import GatewayError
-from gateway.domain.identity import Actor
+from gateway.domain.identity import Actor, ActorType
 from gateway.domain.permissions import SECTIONS
 from gateway.storage.unit_of_work import UnitOfWork
 from tests.factories import OPERATOR
@@ -86,6 +86,15 @@ class Hand:
         """One of the connections that are there."""
         first, *others = self.house.connections
         return self.some([first, first, first, *others])
+
+    def source(self) -> UUID:
+        """One of the connections whose groups rules may name."""
+        return self.some([*self.house.connections, *self.house.sign_on])
+
+    def owner(self) -> None:
+        """From now on the founder acts."""
+        who = self.house.owner_id
+        self.actor = Actor(ActorType.MEMBER, str(who), "Olga", who)
 
     def address(self) -> str:
         name = self.rng.choice(PEOPLE)

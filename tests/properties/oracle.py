@@ -25,6 +25,7 @@ class Books:
     grants: dict[UUID, list[Any]]
     seats: dict[UUID, set[str]]
     policies: dict[str, Any]
+    is_open: bool
 
 
 def books(town: Town, house: House) -> Books:
@@ -40,6 +41,8 @@ def books(town: Town, house: House) -> Books:
     groups: dict[tuple[UUID, UUID | None], set[UUID]] = defaultdict(set)
     for row in live(t.directory_memberships):
         groups[row.connection_id, people[row.user_id].member_id].add(row.group_id)
+    for row in live(t.asserted_memberships):
+        groups[row.connection_id, row.member_id].add(row.group_id)
     rules: dict[UUID, list[Any]] = defaultdict(list)
     for row in live(t.mapping_rules):
         rules[row.group_id].append(row)
@@ -49,6 +52,8 @@ def books(town: Town, house: House) -> Books:
     seats: dict[UUID, set[str]] = defaultdict(set)
     for row in live(t.team_seats):
         seats[row.member_id].add(str(row.team_id))
+    o = t.organisations.c
+    state = town.rows(select(o.state).where(o.id == house.organisation_id))[0].state
     return Books(
         {row.id: row.definition for row in live(t.roles) if not row.deleted},
         {row.id: row for row in live(t.connections)},
@@ -57,6 +62,7 @@ def books(town: Town, house: House) -> Books:
         grants,
         seats,
         {row.name: row.value for row in live(t.policies)},
+        state == "live",
     )
 
 
@@ -69,7 +75,7 @@ def expected(here: Books, member: Any) -> dict[str, Any]:
     winner = _winner(rules, here)
     role_id = _role(here, member, winner, connection if managed else None)
     role = here.roles[role_id] if role_id else None
-    shut = _shut(member, role)
+    shut = _shut(member, role) if here.is_open else "not_visible"
     scope = _scope(here, member, role, winner, connection if managed else None)
     teams = here.seats[member.id] | {str(rule.team_id) for rule in rules if rule.team_id}
     narrow = scope == "selected" and not shut

@@ -12,6 +12,8 @@ from sqlalchemy import Row, select
 from gateway.domain.connections import Connection
 from gateway.domain.identity import Actor, ActorType
 from gateway.services import (
+    asserted_groups,
+    break_glass,
     chatbots,
     connections,
     directory_groups,
@@ -21,13 +23,15 @@ from gateway.services import (
 )
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
-from tests.factories import OPERATOR, group_record, second_role
+from tests.factories import OPERATOR, appoint_break_glass, group_record, second_role
+from tests.service.signin.lodge import ISSUER, certificate, set_up
 
 T = TypeVar("T")
 PRESETS = ("five_role", "members_invitations", "whatsapp", "pleep", "pingback")
 PEOPLE = ("owner", "second", "anna", "bert", "carl", "Änne")
 """First names; everybody has an address at both organisations and at one outside."""
 
+CERTIFICATE = certificate()
 GROUPS = ("Eng", "Support", "Sales", "ENG ops")
 
 
@@ -40,6 +44,14 @@ class Invited:
     email: str
 
 
+@dataclass(frozen=True)
+class Key:
+    """An API key, and the member whose it is, or nobody's but the organisation's."""
+
+    id: UUID
+    member_id: UUID | None
+
+
 @dataclass
 class House:
     """One organisation, and the ids of what it ever had, the dead included."""
@@ -50,6 +62,7 @@ class House:
     owner_id: UUID
     successor_id: UUID
     connections: list[UUID] = field(default_factory=list)
+    sign_on: list[UUID] = field(default_factory=list)
     users: dict[UUID, list[UUID]] = field(default_factory=dict)
     groups: dict[UUID, list[UUID]] = field(default_factory=dict)
     rules: list[UUID] = field(default_factory=list)
@@ -59,6 +72,9 @@ class House:
     roles: dict[str, UUID] = field(default_factory=dict)
     custom: list[UUID] = field(default_factory=list)
     invited: list[Invited] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+    proposed: list[tuple[str, str]] = field(default_factory=list)
+    """Secrets of proposed links, and the addresses that the provider said."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,7 @@ def _house(work: Work, rng: Random, slug: str) -> House:
             policies={
                 "seat_overage": rng.choice(("block", "block", "bill")),
                 "invites_when_scim": rng.choice(("off", "guests_only", "on", "on", "on")),
+                "direct_create": rng.choice((True, False)),
                 "transfer": "allowed",  # the owner may be provisioned, and somebody succeeds
             },
             owner_email=f"owner@{slug}.test",
@@ -147,8 +164,12 @@ def _house(work: Work, rng: Random, slug: str) -> House:
             role=second_role(preset),
         )
         house = House(slug, preset, organisation_id, owner_id, successor)
+        appoint_break_glass(uow, owner_id)
+        if rng.random() < 0.7:
+            break_glass.end(uow, owner_id)
         for number in range(2):
             add_connection(uow, house, rng, f"IdP {number}")
+        add_sign_on(uow, house, rng)
         house.chatbots += [chatbots.create(uow, name) for name in ("Sales", "Care")]
         house.teams.append(teams.create(uow, "First"))
         rows = uow.all(uow.own(t.roles))
@@ -182,6 +203,22 @@ def add_connection(uow: UnitOfWork, house: House, rng: Random, name: str) -> Non
         directory_groups.create_group(uow, here, group_record(group)).id for group in GROUPS[:2]
     ]
     house.users[made], house.groups[made] = [], made_groups
+
+
+def add_sign_on(uow: UnitOfWork, house: House, rng: Random) -> None:
+    """Make one more connection through which people sign in, and become members."""
+    wish = {
+        "issuer": ISSUER,
+        "sso_url": "https://idp.acme.test/sso",
+        "certificates": [CERTIFICATE],
+        "jit": True,
+        "unmapped": rng.choice(("default_role", "no_access")),
+        "bot_scope": rng.choice((None, "all", "selected")),
+        "subject_match": rng.choice(("external_id", "user_name")),
+    }
+    made = set_up(uow, "saml", wish)
+    house.sign_on.append(made)
+    house.groups[made] = [asserted_groups.named(uow, made, name) for name in GROUPS[:2]]
 
 
 def idp(connection: Connection) -> Actor:
