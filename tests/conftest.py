@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from gateway.storage import engine
 from gateway.storage.engine import Engines, open_engines
 from gateway.storage.unit_of_work import Work
 from tests import parts
@@ -123,6 +124,14 @@ def blank_database(kind: str, databases: Databases, tmp_path: Path) -> Iterator[
     """The URL of a database without tables."""
     with databases.blank(kind, tmp_path) as url:
         yield url
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _in_no_fear_of_power_cuts() -> Iterator[None]:
+    """Wait for no disk, as the tests' PostgreSQL does not; programs that tests start do wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "SYNCHRONOUS", "OFF")
+        yield
 
 
 @pytest.fixture

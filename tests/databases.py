@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gateway.storage import schema
+from gateway.storage import engine, schema
 from gateway.storage.engine import open_engines
 
 KINDS = ("sqlite", "postgresql")
@@ -32,6 +32,9 @@ max_connections = 300
 file_copy_method = clone
 """
 
+
+AS_SHIPPED = engine.SYNCHRONOUS
+"""What SQLite waits for outside of tests."""
 
 KEEPER = "keeper"
 """What the connection calls itself by which a database outlasts its tests."""

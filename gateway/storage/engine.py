@@ -13,6 +13,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.storage.types import WrittenUUID
 
 BUSY_TIMEOUT_MS = 10_000
+SYNCHRONOUS = "FULL"
+"""What SQLite waits for before it says that something is committed: that it lies on the disk."""
+
 CACHE_KIB = 16 * 1024
 """Of each SQLite connection: a page of users spread over a large file stays in it."""
 
@@ -116,7 +119,7 @@ def _prepare_sqlite(raw: Any, _: ConnectionPoolEntry) -> None:
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",
-        "synchronous=FULL",
+        f"synchronous={SYNCHRONOUS}",
         "foreign_keys=ON",
         f"cache_size=-{CACHE_KIB}",
     ):

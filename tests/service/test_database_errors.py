@@ -9,10 +9,12 @@ from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import logs
+from gateway.storage import engine
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines
 from gateway.storage.prepared import fetch
 from tests.clock import NOON, CountedIds
+from tests.databases import AS_SHIPPED
 
 SECRET = "correct horse battery"
 ADDRESS = "ann.secret@acme.test"
@@ -107,3 +109,17 @@ def test_an_error_in_the_log_quotes_no_row(
     assert told.count(COMPLAINTS[provoke]) >= 2
     assert "provoke(connection)" in told
     assert ADDRESS not in told
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("face", ["serving", "plain"])
+def test_what_is_committed_lies_on_the_disk(
+    database: str, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other tests go without it; this one asks for what everybody else gets."""
+    monkeypatch.setattr(engine, "SYNCHRONOUS", AS_SHIPPED)
+    opened = engine.open_engines(database)
+    with getattr(opened, face).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    opened.dispose()
