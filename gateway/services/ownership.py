@@ -97,8 +97,7 @@ def fit_successor(uow: UnitOfWork, connection: Connection, member: Row[Any]) -> 
     if connection.successor_id in (None, member.id) or not terms.current(uow).ownership_may_pass:
         return None
     nominee = uow.load(t.members, connection.successor_id)
-    fit = nominee.state == MemberState.ACTIVE and not nominee.admin_hold and not nominee.contained
-    return connection.successor_id if fit else None
+    return connection.successor_id if _can_act(nominee) else None
 
 
 def contain(uow: UnitOfWork, member: Row[Any]) -> LastOwner:
@@ -182,13 +181,13 @@ def transfer(uow: UnitOfWork, to_id: UUID) -> None:
     The edge has made sure that the owner proved a moment ago who they are.
 
     :raises OwnershipTransferDisabled: the preset forbids it.
-    :raises NotPermitted: the actor is no owner of record.
+    :raises NotPermitted: the actor is no owner of record, or one without access.
     :raises InvalidRequest: no active member with a verified address.
     """
     require_transferable(uow)
     giver_id = uow.actor.member_id
     giver = None if giver_id is None else uow.load(t.members, giver_id)
-    if giver is None or not giver.owner_of_record:
+    if giver is None or not giver.owner_of_record or not _can_act(giver):
         raise NotPermitted("Only an owner of record passes the ownership on.")
     taker = _require_taker(uow, to_id, giver.id)
     uow.record(
@@ -209,16 +208,13 @@ def transfer(uow: UnitOfWork, to_id: UUID) -> None:
     notices.to_member(uow, giver, "owner.given", name=taker.display_name)
 
 
+def _can_act(member: Row[Any] | Record) -> bool:
+    return member.state == MemberState.ACTIVE and not (member.admin_hold or member.contained)
+
+
 def _require_taker(uow: UnitOfWork, to_id: UUID, giver_id: UUID) -> Record:
     taker = uow.find(t.members, id=to_id)
-    fit = (
-        taker is not None
-        and taker.id != giver_id
-        and taker.state == MemberState.ACTIVE
-        and not taker.admin_hold
-        and not taker.contained
-    )
-    if taker is None or not fit:
+    if taker is None or taker.id == giver_id or not _can_act(taker):
         raise InvalidRequest("Only another active member becomes owner.", field="to")
     p = t.persons.c
     verified = uow.scalar(select(p.email_verified).where(p.id == taker.person_id))

@@ -130,7 +130,9 @@ def narrow(hand: Hand) -> Verb:
     """Some chatbots alone; without any, whatever was granted one by one."""
     member = hand.member()
     some = hand.house.chatbots and hand.rng.random() < 0.8
-    bots = {hand.named(hand.house.chatbots): hand.sections()} if some else None
+    few = {"conversations": "read"}
+    levels = few if hand.rng.random() < 0.6 else hand.sections()
+    bots = {hand.named(hand.house.chatbots): levels} if some else None
     return lambda uow: narrowing.narrow(uow, member, bots)
 
 

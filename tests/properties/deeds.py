@@ -118,7 +118,7 @@ DEEDS: dict[tuple[Deed, bool], int] = {
     (operator.appoint_keeper, False): 1,
     (operator.end_keeper, False): 1,
     (operator.close_house, True): 1,
-    (operator.reopen_house, False): 12,
+    (operator.reopen_house, False): 30,
     (operator.let_pass, True): 1,
     (sign_on.sign_in, False): 20,
     (sign_on.prove, False): 3,

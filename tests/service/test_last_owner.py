@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.errors import LastOwner, Refused
+from gateway.domain.errors import LastOwner, NotPermitted, Refused
 from gateway.domain.memberships import MemberState
 from gateway.services import connections, directory, ownership
 from gateway.storage import tables as t
@@ -110,6 +110,15 @@ def test_a_containment_that_ends_with_another_owner_tells_the_end_of_the_ownersh
     (told,) = here.rows(t.audit_events, action="member.containment_ended")
     assert told.before == {"state": "active", "owner_of_record": True, "contained": True}
     assert told.after["owner_of_record"] is False
+
+
+def test_who_is_contained_passes_nothing_on(here: Scene, owner_user: UUID) -> None:
+    deprovision(here, owner_user)
+    owner_id, heir_id = here.house.owner_id, here.house.successor_id
+    with pytest.raises(NotPermitted):
+        here.run(ownership.transfer, heir_id, by=here.by(owner_id))
+    assert not here.member(heir_id).owner_of_record
+    assert here.member(owner_id).owner_of_record
 
 
 def test_who_was_succeeded_comes_back_as_no_owner(here: Scene, owner_user: UUID) -> None:
