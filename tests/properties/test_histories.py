@@ -23,7 +23,7 @@ WHOLE = 0.05
 """The part of deeds around which every stored row is compared."""
 
 BLOCKS = 15
-HISTORIES = 4 if os.environ.get("HYPOTHESIS_PROFILE") != "soak" else 100
+HISTORIES = 3 if os.environ.get("HYPOTHESIS_PROFILE") != "soak" else 100
 """Histories in one block; there are as many blocks on each database."""
 
 pytestmark = pytest.mark.soak
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.soak
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_every_history_keeps_the_invariants(work: Work, block: int) -> None:
-    """The eight invariants of semantics §1, over 120 histories of 60 steps on both databases.
+    """The eight invariants of semantics §1, over 90 histories of 60 steps on both databases.
 
     Seats are recounted, the audit is read as one story, and after the first history of a block
     explaining is compared with enforcing for every member, action and chatbot.
