@@ -15,7 +15,7 @@ from gateway.domain.errors import SignInFailed, StepUpRequired
 from gateway.domain.memberships import MemberState
 from gateway.domain.sessions import Session
 from gateway.domain.signin import AssertedIdentity, Attempt, Link, LinkProposed
-from gateway.services import identities, outbox
+from gateway.services import identities, outbox, sso_connections
 from gateway.services.secrets import digest_secret
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -59,12 +59,13 @@ def accept(uow: UnitOfWork, token: str, session: Session) -> str:
     """Link the account to the session's person, once, and return the way back.
 
     :raises StepUpRequired: the person's own proof is missing or older than five minutes.
-    :raises SignInFailed: the proposal is unknown, late or used, or the person is no active
-        member here.
+    :raises SignInFailed: the proposal is unknown, late or used, nobody signs in through its
+        connection any more, or the person is no active member here.
     """
     if not session.is_fresh(uow.now):
         raise StepUpRequired("Prove first that this account is yours.")
     proposal = _take(uow, token)
+    sso_connections.require_usable(uow, proposal.connection_id, test=False)
     m = t.members.c
     member = uow.one(
         uow.own(t.members).where(

@@ -11,7 +11,7 @@ from flask import Response
 
 from gateway.browser.cookies import Cookies
 from gateway.domain.signin import LinkProposed
-from gateway.services import credentials, people
+from gateway.services import credentials, people, sso_setup
 from gateway.settings import Settings
 from gateway.storage import tables as t
 from tests.clock import Clock
@@ -172,6 +172,20 @@ def test_a_stranger_cannot_take_a_proposed_link(
     browser.post("/login/password", email="owner@globex.test", password=PASSWORD)
     refused = browser.submit(browser.get("/login/link"))
     assert refused.headers["X-Sign-In-Failure"] == "unknown_person"
+    assert acme.counted(t.identities) == {"identities": 0}
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_link_is_not_made_once_its_connection_is_switched_off(
+    browser: Browser, acme: Lodge
+) -> None:
+    proposed = acme.end(acme.says("olga-17", "owner@acme.test"))
+    assert isinstance(proposed, LinkProposed)
+    browser.client.set_cookie("gateway-link", proposed.token)
+    browser.post("/login/password", email="owner@acme.test", password=PASSWORD)
+    acme.do(lambda uow: sso_setup.disable(uow, acme.connection_id))
+    refused = browser.submit(browser.get("/login/link"))
+    assert refused.headers["X-Sign-In-Failure"] == "connection_inactive"
     assert acme.counted(t.identities) == {"identities": 0}
 
 
