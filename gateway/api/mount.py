@@ -1,11 +1,14 @@
-"""The API as a Flask blueprint: each endpoint a route, each refusal a problem document."""
+"""The API as a Flask blueprint: each endpoint has its path, each refusal is a problem document."""
 
-from collections.abc import Iterable, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import NotFound as AbsentPath
+from werkzeug.routing import Map, MapAdapter, RequestRedirect, Rule
 
 from gateway.api import problems
 from gateway.api.by_link import LinkDispatcher
@@ -27,31 +30,64 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _log = logger("api")
 
 
-def mount(endpoints: Iterable[Endpoint], work: Work, settings: Settings, uses: Uses) -> Blueprint:
+@lru_cache(maxsize=2)
+def routes(endpoints: tuple[Endpoint, ...]) -> Map:
+    """Return which endpoint answers at a path below the prefix; None stands for their document.
+
+    Made once in a process, however many applications it builds: hundreds of routes take a while.
+    """
+    declared = [Rule(_rule(each.path), methods=[each.method], endpoint=each) for each in endpoints]
+    return Map([*declared, Rule(DOCUMENT, methods=["GET"], endpoint=None)])
+
+
+def mount(endpoints: tuple[Endpoint, ...], work: Work, settings: Settings, uses: Uses) -> Blueprint:
     """Return the blueprint that answers these endpoints, their document, and nothing else."""
-    endpoints = list(endpoints)
     readers = {each.path: each for each in endpoints if each.tagged and not each.writes}
     callers = Callers(work, settings, uses)
     downloads = Downloads(max(1, settings.request_threads // 2))
-    dispatcher = Dispatcher(work, settings, callers, readers, downloads)
-    links = LinkDispatcher(work, settings, callers)
+    desk = Desk(
+        routes(endpoints).bind(""),
+        Dispatcher(work, settings, callers, readers, downloads),
+        LinkDispatcher(work, settings, callers),
+        cache(partial(document, endpoints, settings.origin)),
+    )
     blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
-    for endpoint in endpoints:
+    for number, rule in enumerate(("/", "/<path:rest>")):
         blueprint.add_url_rule(
-            _rule(endpoint.path),
-            endpoint=endpoint.operation.replace(".", "_"),
-            view_func=_view(links if endpoint.allow.link else dispatcher, endpoint),
-            methods=[endpoint.method],
+            rule,
+            endpoint=f"any_{number}",
+            view_func=desk.answer,
+            methods=METHODS,
             provide_automatic_options=False,
         )
-    _add_document(blueprint, endpoints, settings)
-    _add_rest(blueprint, endpoints)
     return blueprint
 
 
-def _view(dispatcher: Dispatcher | LinkDispatcher, endpoint: Endpoint) -> Any:
-    def view(**ids: UUID) -> Response:
+@dataclass(frozen=True)
+class Desk:
+    """Takes every request below the prefix to the endpoint that answers it."""
+
+    routes: MapAdapter
+    dispatcher: Dispatcher
+    links: LinkDispatcher
+    described: Callable[[], bytes]
+
+    def answer(self, rest: str = "") -> Response:
+        """Answer the request at hand; what no endpoint answers is a problem document too."""
         try:
+            endpoint, ids = self.routes.match(f"/{rest}", request.method)
+        except MethodNotAllowed as wrong:
+            return _sent(problems.unreadable(_other_method(wrong.valid_methods or ())))
+        except (AbsentPath, RequestRedirect):
+            return _sent(problems.refused(NotFound("There is no such path.")))
+        if endpoint is None:
+            return _response(200, self.described(), "application/json", {})
+        return self._answer(endpoint, ids)
+
+    def _answer(self, endpoint: Endpoint, ids: Mapping[str, Any]) -> Response:
+        try:
+            by_link = endpoint.allow.link
+            dispatcher: Any = self.links if by_link else self.dispatcher
             return _answered(dispatcher.answer(endpoint, request, ids))
         except GatewayError as error:
             return _sent(problems.refused(error))
@@ -60,8 +96,6 @@ def _view(dispatcher: Dispatcher | LinkDispatcher, endpoint: Endpoint) -> Any:
         except Exception as bug:
             _log.error("unexpected", operation=endpoint.operation, exc_info=bug)
             return _sent(problems.broken())
-
-    return view
 
 
 def _answered(answer: Answer) -> Response:
@@ -98,52 +132,7 @@ def _rule(path: str) -> str:
     return path.replace("{", "<uuid:").replace("}", ">")
 
 
-def _add_document(blueprint: Blueprint, endpoints: list[Endpoint], settings: Settings) -> None:
-    described = cache(partial(document, endpoints, settings.origin))
-
-    @blueprint.get(DOCUMENT, provide_automatic_options=False)
-    def openapi() -> Response:
-        """Describe the API, to everybody."""
-        return _response(200, described(), "application/json", {})
-
-
-def _add_rest(blueprint: Blueprint, endpoints: list[Endpoint]) -> None:
-    """Answer every other path or method below the prefix in the API's own form."""
-    allowed: dict[str, list[str]] = {_rule(DOCUMENT): ["GET"]}
-    for endpoint in endpoints:
-        allowed.setdefault(_rule(endpoint.path), []).append(endpoint.method)
-    for number, (rule, known) in enumerate(allowed.items()):
-        blueprint.add_url_rule(
-            rule,
-            endpoint=f"other_methods_{number}",
-            view_func=_other_methods(known),
-            methods=[name for name in METHODS if name not in {*known, *_heads(known)}],
-            provide_automatic_options=False,
-        )
-
-    def absent(rest: str = "") -> Response:  # noqa: ARG001 - Flask names it
-        return _sent(problems.refused(NotFound("There is no such path.")))
-
-    for rule in ("/", "/<path:rest>"):
-        blueprint.add_url_rule(
-            rule,
-            endpoint=f"absent_{len(rule)}",
-            view_func=absent,
-            methods=METHODS,
-            provide_automatic_options=False,
-        )
-
-
-def _other_methods(known: list[str]) -> Any:
-    allow = ", ".join(sorted({*known, *_heads(known)}))
+def _other_method(known: Iterable[str]) -> Unreadable:
+    allow = ", ".join(sorted(known))
     message = f"This path knows {allow} only."
-    wrong = Unreadable(405, "method_not_allowed", message, headers={"Allow": allow})
-
-    def other_methods(**_ids: UUID) -> Response:
-        return _sent(problems.unreadable(wrong))
-
-    return other_methods
-
-
-def _heads(known: list[str]) -> set[str]:
-    return {"HEAD"} if "GET" in known else set()
+    return Unreadable(405, "method_not_allowed", message, headers={"Allow": allow})

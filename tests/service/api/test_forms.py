@@ -161,7 +161,7 @@ def test_a_defect_shows_nothing_of_its_cause(gateway: Gateway, owner: Caller) ->
         raise RuntimeError("the password is swordfish")
 
     other = Gateway(gateway.settings, gateway.work)
-    other.register_blueprint(mount(routes, gateway.work, gateway.settings, gateway.uses))
+    other.register_blueprint(mount(tuple(routes), gateway.work, gateway.settings, gateway.uses))
     answer = Caller(other, owner.secret).get("/broken")
     assert "swordfish" not in answer.get_data(as_text=True)
     problem(answer, 500, "internal_error")
