@@ -74,7 +74,7 @@ def _begun(connection: Connection, sqlite: str) -> Any:
 def _commit(connection: Connection, raw: Any) -> None:
     try:
         raw.commit()
-    except connection.dialect.loaded_dbapi.OperationalError as error:
+    except connection.dialect.loaded_dbapi.Error as error:
         if _is_postgresql(connection) and raw.closed:
             raise CommitLost from error
         _take_back(connection, raw)
@@ -85,7 +85,7 @@ def _commit(connection: Connection, raw: Any) -> None:
 
 def _take_back(connection: Connection, raw: Any) -> None:
     """A connection that broke took it back by itself."""
-    with suppress(connection.dialect.loaded_dbapi.OperationalError):
+    with suppress(connection.dialect.loaded_dbapi.Error):
         raw.rollback()
         if _is_postgresql(connection):
             raw.autocommit = True

@@ -11,6 +11,7 @@ from gateway.domain.identity import SYSTEM
 from gateway.services import chatbots
 from gateway.storage import tables as t
 from gateway.storage.engine import Engines, open_engines
+from gateway.storage.transactions import is_open
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from gateway.storage.unit_of_work.unit import COUNTERS
 from tests.databases import KEEPER
@@ -135,3 +136,21 @@ def test_a_reading_that_is_of_one_instant_is_answered_with_try_again(
     with pytest.raises(TryAgain, match="went away"):
         look()
     assert _counted(work, somewhere) == before
+
+
+def test_a_commit_that_is_refused_leaves_the_connection_as_it_was(
+    work: Work, somewhere: House
+) -> None:
+    """As by a rule that is checked at the end; what follows is read and written one by one."""
+    table = "CREATE TEMPORARY TABLE alone (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)"
+    with work.platform() as connection:
+        connection.exec_driver_sql(table)
+
+        def twice(uow: UnitOfWork) -> None:
+            uow.connection.exec_driver_sql("INSERT INTO alone VALUES (1), (1)")
+
+        with pytest.raises(work.engines.driver_error, match="alone_id_key"):
+            work.run(somewhere.organisation_id, SYSTEM, twice, on=connection)
+        connection.exec_driver_sql("INSERT INTO alone VALUES (1)")
+        assert not is_open(connection)
+        assert connection.exec_driver_sql("SELECT count(*) FROM alone").scalar() == 1
