@@ -38,7 +38,7 @@ CHECKS: list[Any] = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-EXAMPLES = 8
+EXAMPLES = 5
 """Requests to each operation; some ten seconds in all."""
 
 Proof = dict[str, dict[str, str]]
@@ -83,7 +83,7 @@ ROLES = ("owner", "admin", "developer", "billing", "viewer")
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("role", ["owner", "viewer", "nobody"])
+@pytest.mark.parametrize("role", ["viewer", "nobody"])
 def test_no_role_finds_a_defect_or_anything_of_another_house(
     gateway: Gateway, acme: House, globex: House, role: str
 ) -> None:
