@@ -1,6 +1,7 @@
 """What every test gets: fresh databases, a still clock, counted ids and no way out."""
 
 import ipaddress
+import logging
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from gateway.storage import engine
 from gateway.storage.engine import Engines, open_engines
@@ -124,6 +126,17 @@ def blank_database(kind: str, databases: Databases, tmp_path: Path) -> Iterator[
     """The URL of a database without tables."""
     with databases.blank(kind, tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def logging_kept() -> Iterator[None]:
+    """Leave logging as it was."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    configured = structlog.get_config()
+    yield
+    root.handlers[:], root.level = before
+    structlog.configure(**configured)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,10 +1,9 @@
 """What the database complains about is logged; what was sent to it, or lies in it, is not."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-import structlog
 from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -30,17 +29,6 @@ def test_an_error_names_the_statement_and_none_of_its_values(engines: Engines, f
     ):
         connection.execute(asked, {"secret": SECRET})
     assert SECRET not in str(error.value)
-
-
-@pytest.fixture
-def _kept() -> Iterator[None]:
-    """Leave logging as it was."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    configured = structlog.get_config()
-    yield
-    root.handlers[:], root.level = before
-    structlog.configure(**configured)
 
 
 def same_address_twice(connection: Connection) -> None:
@@ -84,7 +72,7 @@ COMPLAINTS: dict[Callable[[Connection], None], str] = {
 """What provokes an error → what is told of it all the same."""
 
 
-@pytest.mark.usefixtures("_kept")
+@pytest.mark.usefixtures("logging_kept")
 @pytest.mark.parametrize("form", ["json", "text"])
 @pytest.mark.parametrize("provoke", COMPLAINTS, ids=lambda each: each.__name__)
 def test_an_error_in_the_log_quotes_no_row(

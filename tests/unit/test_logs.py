@@ -1,28 +1,15 @@
 """What strangers send is one line of the log, and nothing that a terminal obeys."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from gateway import logs
 
 HOSTILE = "/a\x1b[2Jb\nc\x9b31m\u2028d\u202ee"
 
 
-@pytest.fixture
-def _kept() -> Iterator[None]:
-    """Leave logging as it was."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    configured = structlog.get_config()
-    yield
-    root.handlers[:], root.level = before
-    structlog.configure(**configured)
-
-
-@pytest.mark.usefixtures("_kept")
+@pytest.mark.usefixtures("logging_kept")
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_hostile_path_is_one_printable_line(
     form: str, capsys: pytest.CaptureFixture[str]

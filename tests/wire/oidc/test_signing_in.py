@@ -16,6 +16,7 @@ from idp_fixtures.openid_provider.keys import spare
 from tests.factories import user_record
 from tests.held_lock import HELD, while_locked
 from tests.wire.oidc.conftest import Stage, asked, newcomer
+from tests.wire.places import is_told_of_a_new_place
 from tests.wire.saml.conftest import refusal
 
 M = timedelta(minutes=1)
@@ -28,19 +29,7 @@ def test_a_provisioned_person_signs_in(stage: Stage) -> None:
 
 
 def test_a_sign_in_from_a_new_place_is_told_to_the_person(stage: Stage) -> None:
-    stage.sign_in()
-    stage.sign_in()
-    for _ in range(2):
-        browser = stage.browser()
-        browser.client.environ_base |= {
-            "REMOTE_ADDR": "198.51.100.7",
-            "HTTP_USER_AGENT": "Firefox/1",
-        }
-        assert stage.come_back(browser, stage.begin(browser)).status_code == 303
-    (letter,) = stage.lodge.letters("new_sign_in")
-    assert letter["to"] == "ann@acme.test"
-    assert "through your organisation's identity provider" in letter["text"]
-    assert "Firefox" in letter["text"]
+    is_told_of_a_new_place(stage)
 
 
 def test_the_request_asks_for_a_code_with_a_challenge_and_names_no_secret(stage: Stage) -> None:

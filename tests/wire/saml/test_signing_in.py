@@ -20,6 +20,7 @@ from tests.clock import Clock
 from tests.factories import user_record
 from tests.held_lock import HELD, while_locked
 from tests.unit.saml.bench import key
+from tests.wire.places import is_told_of_a_new_place
 from tests.wire.saml.conftest import ANN, ORIGIN, Stage, query_of, refusal, staged
 
 M = timedelta(minutes=1)
@@ -34,19 +35,7 @@ def test_a_provisioned_person_signs_in(stage: Stage) -> None:
 
 
 def test_a_sign_in_from_a_new_place_is_told_to_the_person(stage: Stage) -> None:
-    stage.sign_in()
-    stage.sign_in()
-    for _ in range(2):
-        browser = stage.browser()
-        browser.client.environ_base |= {
-            "REMOTE_ADDR": "198.51.100.7",
-            "HTTP_USER_AGENT": "Firefox/1",
-        }
-        assert stage.come_back(browser, stage.begin(browser)).status_code == 303
-    (letter,) = stage.lodge.letters("new_sign_in")
-    assert letter["to"] == "ann@acme.test"
-    assert "through your organisation's identity provider" in letter["text"]
-    assert "Firefox" in letter["text"]
+    is_told_of_a_new_place(stage)
 
 
 def test_the_cookies_are_the_hosts_own_and_the_attempts_crosses_sites(stage: Stage) -> None:
