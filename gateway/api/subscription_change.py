@@ -88,12 +88,7 @@ def preview(uow: UnitOfWork, body: SubscriptionWish) -> ChangePreview:
     )
 
 
-@routes.endpoint(
-    f"PATCH {PLACE}",
-    OPERATOR,
-    tagged=True,
-    errors=(errors.PlanStale,),
-)
+@routes.endpoint(f"PATCH {PLACE}", OPERATOR, tagged=True, errors=(errors.PlanStale,))
 def change(uow: UnitOfWork, body: SubscriptionChange) -> Subscription:
     """Change plan, state, seat limit or add-ons of a subscription.
 

@@ -11,7 +11,6 @@ from gateway.oidc import parameters, tokens
 from gateway.oidc.visits import Visit
 
 PARAMETERS = ("iss", "login_hint", "target_link_uri")
-FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 16 * 1024
 
 
@@ -47,10 +46,7 @@ class Beginning:
         request = self.visit.request
         if request.method == "GET":
             return request.args
-        request.max_content_length = LARGEST_FORM
-        if request.mimetype != FORM or (request.content_length or 0) > LARGEST_FORM:
-            raise Unacceptable("malformed", "no form, or a large one")
-        return request.form
+        return parameters.form(request, LARGEST_FORM)
 
     def _own_path(self, target: str) -> str:
         """Return the path of an address below our own origin, the first page for any other."""

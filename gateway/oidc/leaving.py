@@ -13,7 +13,7 @@ from gateway.domain.errors import SignInFailed
 from gateway.domain.judging import Unacceptable, step
 from gateway.domain.sessions import SSOProof
 from gateway.oidc import claims as said_by
-from gateway.oidc import tokens
+from gateway.oidc import parameters, tokens
 from gateway.oidc.keys import Keys
 from gateway.oidc.tokens import Claims
 from gateway.oidc.visits import Visit
@@ -77,13 +77,7 @@ class BackChannel:
         return token.claims
 
     def _token(self) -> str:
-        request = self.visit.request
-        request.max_content_length = request.max_form_memory_size = LARGEST_FORM
-        if request.mimetype != "application/x-www-form-urlencoded":
-            raise Unacceptable("malformed", "no form")
-        if (request.content_length or 0) > LARGEST_FORM:
-            raise Unacceptable("malformed", "too large")
-        values = request.form.getlist("logout_token")
+        values = parameters.form(self.visit.request, LARGEST_FORM).getlist("logout_token")
         if len(values) != 1:
             raise Unacceptable("malformed", f"{len(values)} logout tokens")
         return values[0]

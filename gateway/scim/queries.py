@@ -220,8 +220,7 @@ def _from_start(statement: Select[Any], kind: str, shape: Shape) -> Select[Any]:
     if shape.sort_by or shape.filter or shape.lookup:
         return statement.offset(_OFFSET)
     row_id = _table(kind).c.id
-    first = select(row_id).where(*_live(kind)).order_by(row_id).offset(_OFFSET).limit(1)
-    return statement.where(row_id >= first.correlate(None).scalar_subquery())
+    return statement.where(row_id >= _id_at(kind, row_id, _OFFSET))
 
 
 def _from_end(statement: Select[Any], kind: str, shape: Shape) -> Select[Any]:
@@ -231,11 +230,13 @@ def _from_end(statement: Select[Any], kind: str, shape: Shape) -> Select[Any]:
     """
     row_id, whole = _table(kind).c.id, _whole(shape)
     after = case((whole > _OFFSET, whole - 1 - _OFFSET), else_=0)
-    first = select(row_id).where(*_live(kind)).order_by(row_id.desc()).offset(after).limit(1)
-    return statement.where(
-        row_id >= first.correlate(None).scalar_subquery(),
-        whole > _OFFSET,
-    )
+    return statement.where(row_id >= _id_at(kind, row_id.desc(), after), whole > _OFFSET)
+
+
+def _id_at(kind: str, order: Expression, offset: Expression) -> Expression:
+    """The id that stands so many rows behind the first one of an order."""
+    found = select(_table(kind).c.id).where(*_live(kind)).order_by(order).offset(offset).limit(1)
+    return found.correlate(None).scalar_subquery()
 
 
 def _order(shape: Shape, row_id: Expression, key: Expression | None) -> list[Expression]:

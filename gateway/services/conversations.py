@@ -83,17 +83,8 @@ def candidates(uow: UnitOfWork, conversation_id: UUID) -> Sequence[Row[Any]]:
 def move_to_team(uow: UnitOfWork, conversation_id: UUID, team_id: UUID) -> None:
     """Let a waiting conversation wait in a team's queue, as long as it did before."""
     row = uow.load(t.conversations, conversation_id)
-    if row.team_id == team_id:
-        return
-    uow.update(t.conversations, {"id": conversation_id}, team_id=team_id)
-    uow.record(
-        Fact(
-            "conversation.moved",
-            (_target(conversation_id), Target("team", str(team_id))),
-            before={"team": _text(row.team_id)},
-            after={"team": str(team_id)},
-        )
-    )
+    if row.team_id != team_id:
+        _move(uow, conversation_id, row.team_id, team_id)
 
 
 def leave_team(uow: UnitOfWork, team_id: UUID) -> None:
@@ -101,15 +92,20 @@ def leave_team(uow: UnitOfWork, team_id: UUID) -> None:
     c = t.conversations.c
     waiting = uow.own(t.conversations, c.id).where(c.team_id == team_id, c.state.in_(OPEN_STATES))
     for row in uow.all(waiting.order_by(c.id)):
-        uow.update(t.conversations, {"id": row.id}, team_id=None)
-        uow.record(
-            Fact(
-                "conversation.moved",
-                (_target(row.id), Target("team", str(team_id))),
-                before={"team": str(team_id)},
-                after={"team": None},
-            )
+        _move(uow, row.id, team_id, None)
+
+
+def _move(uow: UnitOfWork, conversation_id: UUID, before: UUID | None, to: UUID | None) -> None:
+    """Move a conversation between queues; the team that is told of is where it goes, or was."""
+    uow.update(t.conversations, {"id": conversation_id}, team_id=to)
+    uow.record(
+        Fact(
+            "conversation.moved",
+            (_target(conversation_id), Target("team", str(to or before))),
+            before={"team": _text(before)},
+            after={"team": _text(to)},
         )
+    )
 
 
 def close(uow: UnitOfWork, conversation_id: UUID) -> None:

@@ -7,7 +7,6 @@ was interrupted goes on by any of the names, though the rows that told of them a
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -169,11 +168,7 @@ def erase_account(here: PersonWork, sought: Sought) -> Erased:
 
 def rehearse(uow: UnitOfWork, sought: Sought) -> Erased:
     """Return what `erase` would do in an organisation; nothing of it stays."""
-    seen: list[Erased] = []
-    with suppress(_TakenBack), uow.savepoint():
-        seen.append(erase(uow, sought))
-        raise _TakenBack
-    return seen[0]
+    return uow.rehearsed(lambda unit: erase(unit, sought))
 
 
 def rehearse_account(here: PersonWork, sought: Sought) -> Erased:
@@ -182,10 +177,6 @@ def rehearse_account(here: PersonWork, sought: Sought) -> Erased:
         found = erase_account(here, sought)
         savepoint.rollback()
     return found
-
-
-class _TakenBack(Exception):
-    """Ends a rehearsal."""
 
 
 def _take_up(connection: Connection, persons: set[UUID], addresses: set[str]) -> bool:

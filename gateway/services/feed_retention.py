@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
@@ -31,12 +30,8 @@ def due(connection: Connection, now: datetime) -> Sequence[Due]:
     So are those of whose dropped events a receiver has no more need.
     """
     kept = retention.longest_days(connection, now, POLICY)
-    found: dict[UUID, Due] = {}
-    for days in sorted({DEFAULT_DAYS, *kept.values()}):
-        since = now - timedelta(days=days)
-        for each in connection.execute(_OLDER, {"since": since}).scalars():
-            if kept.get(each, DEFAULT_DAYS) == days:
-                found[each] = Due(each, since)
+    older = retention.older_than(connection, now, kept, DEFAULT_DAYS, _OLDER)
+    found = {each.organisation_id: each for each in older}
     for each in connection.execute(_LEFT_OVER).scalars():
         since = now - timedelta(days=kept.get(each, DEFAULT_DAYS))
         found.setdefault(each, Due(each, since))

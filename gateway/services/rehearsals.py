@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -56,19 +55,10 @@ class Outcome:
 
 def rehearse(uow: UnitOfWork, change: Document, verb: Verb) -> Outcome:
     """Return what a change would do; nothing of it stays. `change` is all that it was asked for."""
-    seen: list[Outcome] = []
-    with suppress(_TakenBack), uow.savepoint():
-        seen.append(_carry_out(uow, change, verb))
-        raise _TakenBack
-    return seen[0]
+    return uow.rehearsed(lambda unit: _carry_out(unit, change, verb))
 
 
-def perform(
-    uow: UnitOfWork,
-    change: Document,
-    verb: Verb,
-    token: str | None,
-) -> Outcome:
+def perform(uow: UnitOfWork, change: Document, verb: Verb, token: str | None) -> Outcome:
     """Carry a change out as it was rehearsed.
 
     :raises PreconditionRequired: no token. :raises PlanStale: it names another change, or the
@@ -85,10 +75,6 @@ def perform(
             levers=("Preview it again, and decide on what it would do now.",),
         )
     return done
-
-
-class _TakenBack(Exception):
-    """Ends a rehearsal."""
 
 
 def _carry_out(uow: UnitOfWork, change: Document, verb: Verb) -> Outcome:

@@ -4,14 +4,14 @@ How long events are kept is a policy that the plan brings. A longer time holds a
 back nothing; a shorter one takes effect after a delay, so that nobody ends evidence on the spot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, or_, select, update
 
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -45,11 +45,25 @@ class Due:
 def due(connection: Connection, now: datetime) -> Sequence[Due]:
     """Return the organisations with events that are older than they keep them."""
     kept = longest_days(connection, now, POLICY)
+    return older_than(connection, now, kept, DEFAULT_DAYS, _OLDER)
+
+
+def older_than(
+    connection: Connection,
+    now: datetime,
+    kept: Mapping[UUID, int],
+    usual: int,
+    older: Select[Any],
+) -> list[Due]:
+    """Return the organisations among those with something `older` than the days they keep it.
+
+    `older` finds organisations by an instant `since`; who is not in `kept` keeps the usual days.
+    """
     found: list[Due] = []
-    for days in sorted({DEFAULT_DAYS, *kept.values()}):
+    for days in sorted({usual, *kept.values()}):
         since = now - timedelta(days=days)
-        older = connection.execute(_OLDER, {"since": since}).scalars()
-        found += [Due(each, since) for each in older if kept.get(each, DEFAULT_DAYS) == days]
+        rows = connection.execute(older, {"since": since}).scalars()
+        found += [Due(each, since) for each in rows if kept.get(each, usual) == days]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -49,6 +49,10 @@ COUNTERS = select(*COUNTED).where(_O.id == bindparam("organisation"))
 def _by_key(table: Table, names: tuple[str, ...]) -> Select[Any]:
     wanted = [table.c[name] == bindparam(name) for name in ("organisation_id", *names)]
     return select(table).where(*wanted)
+
+
+class _TakenBack(Exception):
+    """Ends a rehearsal."""
 
 
 @dataclass
@@ -302,6 +306,14 @@ class UnitOfWork:
             del self._facts[facts:]
             self._opened = {opened for opened in self._opened if opened[2] < since}
             raise
+
+    def rehearsed(self, verb: Callable[["UnitOfWork"], T]) -> T:
+        """Return what a verb returns; nothing of what it did stays."""
+        seen: list[T] = []
+        with suppress(_TakenBack), self.savepoint():
+            seen.append(verb(self))
+            raise _TakenBack
+        return seen[0]
 
     def flush(self) -> None:
         """Send the collected writes in order."""
