@@ -21,6 +21,7 @@ from gateway.services import (
     people,
     provisioning,
     situations,
+    terms,
 )
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -44,7 +45,9 @@ def create_user(
 
     :raises AlreadyExists: a live user has the userName or externalId; details carry its id.
     :raises SeatLimitReached: no seat, and no waiting list.
+    :raises PlanFeature: the plan has no SCIM any more.
     """
+    terms.current(uow).require("scim")
     by_external, by_name = _known(uow, connection, record)
     outcome = on_scim_create(record.external_id, by_external, by_name)
     if outcome.landing is Landing.TAKEN:
@@ -76,6 +79,7 @@ def update_user(
 
     :raises NotFound: absent, deleted, or another connection's.
     :raises PreconditionFailed: another version. :raises AlreadyExists: a key is taken.
+    :raises PlanFeature: the plan has no SCIM any more, and the user would be active after it.
     """
     before = _load(uow, connection, user_id)
     require_version(before, expected_version)
@@ -85,6 +89,8 @@ def update_user(
         provisioning.confirm(uow, connection, before.member_id)
     if _says_the_same(before, record, active=active):
         return stored_user(before)
+    if active:  # who rests after it is given nothing
+        terms.current(uow).require("scim")
     _require_free_keys(uow, connection, record, before)
     if manages:
         refused = _follow_active(uow, connection, before, active=active)

@@ -12,7 +12,7 @@ from gateway.domain.directory import GroupRecord, MemberDelta, StoredGroup
 from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
-from gateway.services import attention, directory_moves, funnel, mapped
+from gateway.services import attention, directory_moves, funnel, mapped, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 from gateway.storage.writes import Plus
@@ -40,7 +40,9 @@ def create_group(
     """Add a group with those of the members that are live users of the connection.
 
     :raises AlreadyExists: a live group has the displayName; details carry its id.
+    :raises PlanFeature: the plan has no SCIM any more.
     """
+    terms.current(uow).require("scim")
     _require_free_name(uow, connection, record)
     group_id = uow.new_id()
     joined = [row.id for row in directory_moves.live_users(uow, connection, group_id, members)]
@@ -79,6 +81,7 @@ def update_group(
 
     :raises NotFound: absent, deleted, or another connection's.
     :raises PreconditionFailed: another version. :raises AlreadyExists: the name is taken.
+    :raises PlanFeature: the plan has no SCIM any more, and this does more than take members out.
     """
     before = _load(uow, connection, group_id)
     if expected_version is not None and before.version != expected_version:
@@ -89,6 +92,8 @@ def update_group(
     move = directory_moves.moved(uow, connection, group_id, delta)
     if not (renamed or move):
         return stored_group(before)
+    if renamed or move.joined:
+        terms.current(uow).require("scim")
     uow.update(
         GROUPS,
         {"connection_id": connection.id, "id": group_id},

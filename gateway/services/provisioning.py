@@ -37,6 +37,7 @@ from gateway.services import (
     ownership,
     people,
     seats,
+    terms,
 )
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -119,10 +120,15 @@ def confirm(uow: UnitOfWork, connection: Connection, member_id: UUID) -> None:
     """Give back what a containment took, as the identity provider says again: active.
 
     Its user stayed active while the request was refused, so that nothing else tells it apart.
+
+    :raises PlanFeature: there is something to give back, and the plan has no SCIM any more.
     """
     member = uow.load(t.members, member_id)
+    rests = member.state == MemberState.DEACTIVATED and member.deactivated_by == DeactivatedBy.IDP
+    if member.contained or rests:
+        terms.current(uow).require("scim")
     ownership.release(uow, member)
-    if member.state == MemberState.DEACTIVATED and member.deactivated_by == DeactivatedBy.IDP:
+    if rests:
         members.reactivate(uow, member_id, overage=connection.seat_overage)
 
 
