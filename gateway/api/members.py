@@ -24,6 +24,8 @@ READ = holds("members.read")
 UPDATE = holds("members.update")
 REMOVE = holds("members.remove")
 ON_OTHERS = (errors.RoleAboveOwn, errors.OwnAccess)
+NEEDED = (errors.LastOwner, errors.SuccessorRequired)
+"""Why somebody stays: an organisation keeps its owner, and whoever could succeed them."""
 
 
 Sort = Literal["joined", "name", "email", "role", "state", "last_active"]
@@ -200,7 +202,7 @@ def explain(uow: UnitOfWork, call: Call, member: UUID, query: ExplainQuery) -> E
         return Explanation.model_validate(explaining.answer(snapshot, question))
 
 
-@routes.endpoint(f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, errors.LastOwner, *GIVEN_ON))
+@routes.endpoint(f"POST {ONE}:deactivate", UPDATE, errors=(*ON_OTHERS, *NEEDED, *GIVEN_ON))
 def deactivate(uow: UnitOfWork, member: UUID, query: ConversationsDisposition) -> MemberDetail:
     """End all access until somebody reactivates; sessions and keys die at once.
 
@@ -222,7 +224,7 @@ def reactivate(uow: UnitOfWork, member: UUID) -> MemberDetail:
     return read(uow, member)
 
 
-@routes.endpoint(f"POST {ONE}:hold", UPDATE, errors=(*ON_OTHERS, errors.LastOwner))
+@routes.endpoint(f"POST {ONE}:hold", UPDATE, errors=(*ON_OTHERS, *NEEDED))
 def hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
     """Close all access until the hold is lifted, whatever the identity provider says."""
     members.hold(uow, member)
@@ -240,7 +242,7 @@ def lift_hold(uow: UnitOfWork, member: UUID) -> MemberDetail:
     f"POST {ONE}:remove",
     REMOVE,
     status=204,
-    errors=(*ON_OTHERS, errors.LastOwner, *GIVEN_ON),
+    errors=(*ON_OTHERS, *NEEDED, *GIVEN_ON),
 )
 def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     """End a membership for good.
@@ -255,7 +257,7 @@ def remove(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     f"POST {ONE}:leave",
     holds("members.leave"),
     status=204,
-    errors=(errors.LastOwner, errors.ManagedByIdP, *GIVEN_ON),
+    errors=(*NEEDED, errors.ManagedByIdP, *GIVEN_ON),
 )
 def leave(uow: UnitOfWork, member: UUID, query: Disposition) -> None:
     """End one's own membership.

@@ -62,6 +62,13 @@ class AnsweredConversation(Answer):
     waiting_since: datetime
 
 
+class Nomination(Answer):
+    """A live connection that names the member as successor of the owner."""
+
+    connection_id: UUID
+    connection_name: str
+
+
 class Belongings(Answer):
     """Everything live that hangs on a membership."""
 
@@ -76,6 +83,13 @@ class Belongings(Answer):
     grants: int
     team_seats: int
     has_access: bool
+    nominations: list[Nomination] = Field(
+        description="Connections by which the member succeeds the owner; name another one there."
+    )
+    alone_succeeds: bool = Field(
+        description="Whether nobody else could succeed: then the member is not taken away by hand"
+        " (`successor_required`)."
+    )
 
 
 class GivenConversations(Answer):

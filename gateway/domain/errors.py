@@ -228,7 +228,10 @@ class LastOwner(GatewayError):
 
 
 class SuccessorRequired(GatewayError):
-    """SCIM needs somebody to keep the organisation when its owner is deprovisioned."""
+    """SCIM needs somebody to keep the organisation when its owner is deprovisioned.
+
+    So whoever alone could is not taken away by hand.
+    """
 
     code = "successor_required"
 

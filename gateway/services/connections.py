@@ -5,15 +5,9 @@ from uuid import UUID
 
 from gateway.domain import acting as rules
 from gateway.domain.connections import SETTINGS, Connection, proper_networks
-from gateway.domain.errors import (
-    InvalidRequest,
-    NotFound,
-    OwnershipTransferDisabled,
-    SuccessorRequired,
-)
+from gateway.domain.errors import InvalidRequest, NotFound, OwnershipTransferDisabled
 from gateway.domain.events import Fact, Target
-from gateway.domain.memberships import MemberState
-from gateway.services import access, acting, break_glass, managed, scim_clients, scim_tokens, terms
+from gateway.services import access, acting, managed, scim_clients, scim_tokens, successors, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -35,7 +29,7 @@ def create(
     name = proper_name(name)
     networks = proper_networks(settings.pop("allowed_networks", ()))
     require_settings(settings, agreed)
-    _require_successor(uow, successor_id)
+    successors.require(uow, successor_id)
     connection_id = uow.new_id()
     values: dict[str, object] = {
         "unmapped": "default_role",
@@ -103,7 +97,7 @@ def update(uow: UnitOfWork, connection_id: UUID, **settings: object) -> None:
     if "name" in named:
         settings["name"] = proper_name(named.pop("name"))
     if "successor_id" in named:
-        _require_successor(uow, named.pop("successor_id"))
+        successors.require(uow, named.pop("successor_id"))
     if "allowed_networks" in named:
         settings["allowed_networks"] = proper_networks(named.pop("allowed_networks"))
     require_settings(named, terms.current(uow))
@@ -150,7 +144,7 @@ def enable(uow: UnitOfWork, connection_id: UUID) -> None:
         return
     require_may_configure(uow, connection_id, row.unmapped)
     terms.current(uow).require("scim")
-    _require_successor(uow, row.successor_id)
+    successors.require(uow, row.successor_id)
     uow.change(t.connection_versions, row, state="active")
     uow.terms_changed()
     managed.end_conversions(uow, connection_id)
@@ -230,55 +224,6 @@ def require_settings(settings: dict[str, object], agreed: terms.Terms) -> None:
             levers=("Choose refuse or waitlist.", "Take a plan that has prices."),
             field="seat_overage",
         )
-
-
-def has_successor(uow: UnitOfWork) -> bool:
-    """Whether a live connection names somebody who may inherit the ownership."""
-    c = t.connections.c
-    named = uow.own(t.connections, c.successor_id).where(
-        c.state == "active", c.successor_id.is_not(None)
-    )
-    may_pass = terms.current(uow).ownership_may_pass
-    return may_pass and any(_fits(uow, row.successor_id) for row in uow.all(named))
-
-
-def _require_successor(uow: UnitOfWork, successor_id: object) -> None:
-    """Somebody active whom no identity provider manages, and who is no owner already.
-
-    Where a break-glass owner can always come in, nobody need be named; where ownership stays with
-    the creator, nobody can be.
-    """
-    may_pass = terms.current(uow).ownership_may_pass
-    if successor_id is not None and not may_pass:
-        raise OwnershipTransferDisabled("Ownership stays with the creator; nobody succeeds.")
-    if successor_id is None and break_glass.exist(uow):
-        return
-    if not may_pass:
-        raise SuccessorRequired(
-            "Ownership stays with the creator: appoint them as break-glass owner first.",
-            levers=("Appoint the owner, with two factors, as break-glass owner.",),
-        )
-    if not isinstance(successor_id, UUID) or not _fits(uow, successor_id):
-        raise SuccessorRequired(
-            "Name an active member, managed by hand and not an owner, to succeed the owner, or"
-            " appoint a break-glass owner.",
-            levers=(
-                "Add a member by hand and name them as successor_id.",
-                "Appoint an owner with two factors as break-glass owner.",
-            ),
-        )
-
-
-def _fits(uow: UnitOfWork, successor_id: UUID) -> bool:
-    m = t.members.c
-    fit = uow.own(t.members, m.id).where(
-        m.id == successor_id,
-        m.state == MemberState.ACTIVE,
-        m.managed_by.is_(None),
-        ~m.owner_of_record,
-        ~m.admin_hold,
-    )
-    return uow.one(fit) is not None
 
 
 def _target(connection_id: UUID, name: str) -> Target:

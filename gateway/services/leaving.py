@@ -12,7 +12,15 @@ from sqlalchemy import ColumnElement, Row, and_, func, select
 
 from gateway.domain.errors import InvalidRequest, NotEligible
 from gateway.domain.memberships import MemberState
-from gateway.services import access, acting, chatbots, conversations, eligibility, members
+from gateway.services import (
+    access,
+    acting,
+    chatbots,
+    conversations,
+    eligibility,
+    members,
+    successors,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -53,7 +61,11 @@ class Chatbot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belongings:
-    """Everything live that hangs on a membership; of the conversations at most 200 are named."""
+    """Everything live that hangs on a membership; of the conversations at most 200 are named.
+
+    `nominations` are the connections that would make the member owner; where nobody else could
+    be, `alone_succeeds`, and by hand the member stays.
+    """
 
     member_id: UUID
     state: str
@@ -66,6 +78,8 @@ class Belongings:
     grants: int
     team_seats: int
     has_access: bool
+    nominations: Sequence[successors.Nomination]
+    alone_succeeds: bool
 
 
 def belongings(uow: UnitOfWork, member_id: UUID) -> Belongings:
@@ -101,6 +115,8 @@ def belongings(uow: UnitOfWork, member_id: UUID) -> Belongings:
         conversations=answered[:SHOWN],
         open_conversations=len(answered),
         has_access=access.effective(uow, member_id).standing is None,
+        nominations=successors.nominations(uow).get(member_id, ()),
+        alone_succeeds=successors.alone_succeeds(uow, member_id),
         **{name: int(uow.scalar(query)) for name, query in counts.items()},
     )
 

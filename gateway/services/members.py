@@ -14,7 +14,7 @@ from gateway.domain.errors import (
     NotPermitted,
 )
 from gateway.domain.events import Fact, Target
-from gateway.domain.memberships import MemberState
+from gateway.domain.memberships import DeactivatedBy, MemberState
 from gateway.domain.plans import Cause, Outcome
 from gateway.domain.text import fold
 from gateway.services import (
@@ -29,6 +29,7 @@ from gateway.services import (
     offboarding,
     ownership,
     seats,
+    successors,
     teams,
     terms,
 )
@@ -125,12 +126,14 @@ def deactivate(uow: UnitOfWork, member_id: UUID, by: str = "manual") -> None:
     call changes nothing.
 
     :raises LastOwner: nobody else could act as owner.
+    :raises SuccessorRequired: by hand, and nobody else could succeed the owner.
     """
     member = get_present(uow, member_id)
     acting.require_may_change(uow, member)
     if member.state == MemberState.DEACTIVATED:
         return
     ownership.require_not_last(uow, member)
+    _mind_successor(uow, member, by_hand=by == DeactivatedBy.MANUAL)
     moves.move(uow, member, MemberState.DEACTIVATED, deactivated_by=by, availability="offline")
     moves.tell(uow, member, "member.deactivated", MemberState.DEACTIVATED)
     offboarding.end_everything_live(uow, member_id, "deactivated")
@@ -167,12 +170,14 @@ def hold(uow: UnitOfWork, member_id: UUID) -> None:
     """Close all access until an admin lifts the hold, whatever the identity provider says.
 
     :raises LastOwner: nobody else could act as owner.
+    :raises SuccessorRequired: nobody else could succeed the owner.
     """
     member = get_present(uow, member_id)
     acting.require_may_change(uow, member)
     if member.admin_hold:
         return
     ownership.require_not_last(uow, member)
+    _mind_successor(uow, member)
     uow.change(t.member_versions, member, admin_hold=True)
     told = {"admin_hold": False}, {"admin_hold": True}
     uow.record(Fact("member.held", (moves.target(member),), *told))
@@ -200,6 +205,7 @@ def remove(uow: UnitOfWork, member_id: UUID, reason: str = "removed") -> None:
     it twice is refused like any absent id.
 
     :raises LastOwner: nobody else could act as owner.
+    :raises SuccessorRequired: by hand, and nobody else could succeed the owner.
     """
     member = get_present(uow, member_id)
     acting.require_may_change(uow, member)
@@ -209,6 +215,7 @@ def remove(uow: UnitOfWork, member_id: UUID, reason: str = "removed") -> None:
 def _end(uow: UnitOfWork, member: Record, reason: str) -> None:
     member_id = member.id
     ownership.require_not_last(uow, member)
+    _mind_successor(uow, member, by_hand=reason != "deprovisioned")
     ownership.give_up(uow, member, reason)
     member = uow.load(t.members, member_id)
     moves.move(uow, member, MemberState.REMOVED, availability="offline", removed_at=uow.now)
@@ -228,7 +235,8 @@ def _end(uow: UnitOfWork, member: Record, reason: str) -> None:
 def leave(uow: UnitOfWork, member_id: UUID) -> None:
     """End one's own membership.
 
-    :raises LastOwner: the last owner stays. :raises NotPermitted, ManagedByIdP: as
+    :raises LastOwner: the last owner stays. :raises SuccessorRequired: so does who alone could
+        succeed them. :raises NotPermitted, ManagedByIdP: as
         `require_may_leave`.
     """
     _end(uow, require_may_leave(uow, member_id), "left")
@@ -298,6 +306,13 @@ def rename(uow: UnitOfWork, member_id: UUID, display_name: str, email: str | Non
     )
     # The values are personal and would outlive an erasure in the chain: only that it changed.
     uow.record(Fact("member.updated", (Target("member", str(member_id), display_name),)))
+
+
+def _mind_successor(uow: UnitOfWork, member: Record, *, by_hand: bool = True) -> None:
+    """Keep somebody to succeed the owner; an identity provider's word is followed all the same."""
+    if by_hand:
+        successors.require_another(uow, member)
+    successors.mind_gone(uow, member)
 
 
 def _heir(uow: UnitOfWork) -> UUID | None:

@@ -37,6 +37,7 @@ from gateway.services import (
     ownership,
     people,
     seats,
+    successors,
     terms,
 )
 from gateway.storage import tables as t
@@ -262,6 +263,7 @@ def _adopt(
     if goes and (refusal := refuses_to_go(uow, connection, member_id)) is not None:
         return Refused(refusal)
     member = uow.load(t.members, member_id)
+    successors.mind_gone(uow, member)
     uow.change(t.member_versions, member, managed_by=connection.id)
     uow.record(
         Fact(

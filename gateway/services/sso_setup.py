@@ -22,6 +22,7 @@ from gateway.services import (
     connections,
     managed,
     session_ends,
+    successors,
     terms,
 )
 from gateway.services.secrets import Issued
@@ -291,7 +292,7 @@ def _require_enforceable(uow: UnitOfWork, row: Record) -> None:
             "An owner has to sign in through this connection first, so that none is locked out.",
             levers=("Sign in as an owner through this connection.",),
         )
-    if not break_glass.exist(uow) and not connections.has_successor(uow):
+    if not break_glass.exist(uow) and not successors.exist(uow):
         raise SuccessorRequired(
             "Appoint a break-glass owner first, who can come in whatever the provider does.",
             levers=("Appoint an owner with two factors as break-glass owner.",),

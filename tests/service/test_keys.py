@@ -18,14 +18,17 @@ from gateway.services.secrets import Issued
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.clock import Clock
-from tests.factories import OPERATOR, House, house
+from tests.factories import OPERATOR, House, appoint_break_glass, house
 
 ALL = tuple(sorted(ACTIONS))
 
 
 @pytest.fixture
 def acme(work: Work) -> House:
-    return house(work)
+    """An organisation whose successor may go, as its owner can always come in."""
+    made = house(work)
+    work.run(made.organisation_id, OPERATOR, lambda uow: appoint_break_glass(uow, made.owner_id))
+    return made
 
 
 def issue(

@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.errors import InvalidRequest, LastOwner, Refused
 from gateway.services import directory, members, ownership
 from gateway.storage import tables as t
-from tests.factories import user_record
+from tests.factories import appoint_break_glass, user_record
 from tests.scene import Scene
 
 
@@ -91,6 +91,7 @@ def test_another_owner_ends_containment_by_doing_what_was_refused(here: Scene) -
 @pytest.mark.parametrize("verb", [members.deactivate, members.hold])
 def test_only_somebody_who_can_act_is_recovered_to(here: Scene, verb: object) -> None:
     assert callable(verb)
+    here.run(appoint_break_glass, here.house.owner_id)
     here.do(lambda uow: verb(uow, here.house.successor_id))
     with pytest.raises(InvalidRequest):
         here.do(lambda uow: ownership.recover(uow, here.house.successor_id))

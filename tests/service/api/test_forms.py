@@ -102,7 +102,7 @@ def test_each_parameter_that_cannot_be_taken_is_named(
 
 
 def test_a_request_without_body_takes_none(owner: Caller, acme: House) -> None:
-    path = f"members/{acme.successor_id}:hold"
+    path = f"members/{acme.successor_id}:lift-hold"
     problem(owner.post(path, {"reason": "x"}), 422, "invalid_request")
     assert owner.post(path, {}).status_code == 200
 
