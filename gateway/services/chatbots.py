@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from gateway.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
+from gateway.domain.memberships import MemberState
 from gateway.domain.text import fold
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
@@ -18,19 +19,21 @@ NAME_LIMIT = 100
 def create(uow: UnitOfWork, name: str, owner_id: UUID | None = None) -> UUID:
     """Make a chatbot; without `owner_id` the acting member owns it, else the owner of record.
 
-    :raises InvalidRequest: an empty or long name. :raises AlreadyExists: the name is taken.
-    :raises NotFound: the organisation has no such member.
+    :raises InvalidRequest: an empty or long name, or an owner who is not active.
+    :raises AlreadyExists: the name is taken.
+    :raises NotFound: the organisation has no such member, or not any more.
     """
     name = _require_name(uow, name)
+    owner_id = owner_id or uow.actor.member_id
     if owner_id is not None:
-        uow.load(t.members, owner_id)
+        _require_active(uow, owner_id)
     chatbot_id = uow.new_id()
     uow.create(
         t.chatbot_versions,
         id=chatbot_id,
         name=name,
         name_key=fold(name),
-        owner_id=owner_id or uow.actor.member_id or _owner_of_record(uow),
+        owner_id=owner_id or _owner_of_record(uow),
         settings={},
         deleted=False,
         created_at=uow.now,
@@ -111,9 +114,17 @@ def _require_name(uow: UnitOfWork, name: str, except_for: UUID | None = None) ->
     return name
 
 
+def _require_active(uow: UnitOfWork, member_id: UUID) -> None:
+    state = uow.load(t.members, member_id).state
+    if state == MemberState.REMOVED:
+        raise NotFound("No such member.")
+    if state != MemberState.ACTIVE:
+        raise InvalidRequest("A new chatbot belongs to an active member.", field="owner_id")
+
+
 def _owner_of_record(uow: UnitOfWork) -> UUID | None:
     m = t.members.c
-    owners = uow.own(t.members, m.id).where(m.owner_of_record, m.state != "removed")
+    owners = uow.own(t.members, m.id).where(m.owner_of_record, m.state != MemberState.REMOVED)
     owner: UUID | None = uow.scalar(owners.order_by(m.id).limit(1))
     return owner
 

@@ -1,5 +1,6 @@
 """Chatbots: made, renamed, handed over and ended."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from gateway.services import chatbots, explaining, members
 from gateway.services.explaining import Question
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
+from tests.factories import OPERATOR
 from tests.scene import Scene, scene
 
 
@@ -32,6 +34,26 @@ def test_a_chatbot_belongs_to_a_member_of_its_organisation(here: Scene) -> None:
     foreign = scene(here.work, "globex").house.owner_id
     with pytest.raises(NotFound):
         here.do(lambda uow: chatbots.create(uow, "Sales", foreign))
+
+
+@pytest.mark.parametrize("as_author", [False, True], ids=["named", "acting"])
+@pytest.mark.parametrize(
+    ("verb", "refusal"),
+    [(members.remove, NotFound), (members.deactivate, InvalidRequest)],
+    ids=["removed", "deactivated"],
+)
+def test_a_new_chatbot_belongs_to_nobody_who_has_gone(
+    here: Scene,
+    verb: Callable[[UnitOfWork, UUID], None],
+    refusal: type[NotFound | InvalidRequest],
+    as_author: bool,
+) -> None:
+    anna = here.employ("anna@acme.test", "developer")
+    here.run(verb, anna)
+    wish, by = (("Sales",), here.by(anna)) if as_author else (("Sales", anna), OPERATOR)
+    with pytest.raises(refusal):
+        here.run(chatbots.create, *wish, by=by)
+    assert here.rows(t.chatbots) == []
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101])
