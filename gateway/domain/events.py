@@ -136,6 +136,30 @@ FEED_ONLY = frozenset({"access.changed"})
 """Facts whose audit row would repeat the one that caused them."""
 
 
+TARGETS: dict[str, str] = {
+    "api_key": "An API key of the organisation or of one of its members.",
+    "certificate": "A certificate of an identity provider.",
+    "chatbot": "A chatbot.",
+    "connection": "A connection to an identity provider, for provisioning or for signing in.",
+    "conversation": "A conversation, as it is assigned.",
+    "directory_group": "A group of an identity provider, told of by SCIM or at sign-in.",
+    "directory_user": "A user of an identity provider, under its SCIM id.",
+    "domain": "A domain of the organisation's.",
+    "identity": "An account at an identity provider.",
+    "invitation": "An invitation.",
+    "invoice": "An invoice of the subscription.",
+    "mapping_rule": "A rule from a group to access.",
+    "member": "A member.",
+    "organisation": "The organisation.",
+    "role": "A role.",
+    "scim_client": "An OAuth 2.0 client of a SCIM connection.",
+    "scim_token": "A bearer token of a SCIM connection.",
+    "team": "An assignment team.",
+    "webhook": "A receiver of events.",
+}
+"""Every type of what a fact is about, with its meaning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a fact is about."""
@@ -163,6 +187,9 @@ class Fact:
     actor: Actor | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a type that the catalogue does not explain."""
+        """Refuse what the catalogues do not explain."""
         if self.action not in CATALOGUE:
             raise ValueError(f"unknown fact {self.action}")
+        for target in self.targets:
+            if target.type not in TARGETS:
+                raise ValueError(f"unknown target {target.type}")

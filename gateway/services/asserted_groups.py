@@ -121,7 +121,7 @@ def _make(uow: UnitOfWork, connection_id: UUID, value: str) -> UUID:
         last_modified=uow.now,
         deleted_at=None,
     )
-    target = Target("group", str(group_id), value)
+    target = Target("directory_group", str(group_id), value)
     uow.record(Fact("directory.group_created", (target, Target("connection", str(connection_id)))))
     return group_id
 

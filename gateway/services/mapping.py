@@ -223,6 +223,6 @@ def _said(rule: MappingRule) -> dict[str, Any]:
 def _targets(rule: MappingRule) -> tuple[Target, ...]:
     return (
         Target("mapping_rule", str(rule.id)),
-        Target("group", str(rule.group_id)),
+        Target("directory_group", str(rule.group_id)),
         Target("connection", str(rule.connection_id)),
     )

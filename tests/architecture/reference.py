@@ -62,6 +62,12 @@ def events_page() -> str:
         "Facts in the past tense. Each is written in the commit of the change it tells of: as an"
         " audit event, and as an entry of the organisation's ordered feed.\n\n"
         + table(("type", "told in", "what happened"), rows)
+        + "\n## Targets\n\n"
+        "What a fact is about: `targets` of an audit event, each with `type`, `id` and `name`.\n\n"
+        + table(
+            ("type", "what it is"),
+            [(code(name), meaning) for name, meaning in sorted(events.TARGETS.items())],
+        )
     )
 
 

@@ -41,6 +41,21 @@ def test_the_rule_with_the_lowest_number_wins_and_leaving_falls_through(here: Sc
     assert here.access(user.member_id).standing == "no_role"
 
 
+def test_a_group_is_one_kind_of_target_whoever_tells_of_it(here: Scene) -> None:
+    group = here.group("Support")
+    here.map(group, role="viewer")
+    told = [
+        (row.type, target["type"])
+        for row in here.rows(t.outbox, channel="feed")
+        for target in row.payload["targets"]
+        if target["id"] == str(group.id)
+    ]
+    assert sorted(told) == [
+        ("directory.group_created", "directory_group"),
+        ("mapping_rule.created", "directory_group"),
+    ]
+
+
 def test_grants_of_several_groups_add_up(here: Scene, bot: UUID) -> None:
     here.configure(bot_scope="selected")
     user = here.post("anna@acme.test")
