@@ -76,7 +76,8 @@ class AssertedIdentity:
     may show. `attributes` are all that came, each with its values. An e-mail is never a key.
     `email_verified` is false wherever the provider did not say so in so many words. `signed_by` is
     `fingerprint` of the certificate that the signature fits. `authenticated_at` is None where the
-    provider did not say when the person signed in there.
+    provider did not say when the person signed in there. `hosted_domain` is whose account it is
+    where anybody may have one at the issuer: the organisation must have proved it.
     """
 
     connection_id: UUID
@@ -94,6 +95,7 @@ class AssertedIdentity:
     authenticated_at: datetime | None = None
     session_expires_at: datetime | None = None
     signed_by: str | None = None
+    hosted_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

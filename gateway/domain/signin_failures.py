@@ -32,6 +32,10 @@ FAILURES: Mapping[str, str] = {
     "request_mismatch": "The message answers another request.",
     "nonce_mismatch": "The token answers another request.",
     "tenant_mismatch": "The token comes from another tenant of the provider.",
+    "hosted_domain_unproved": (
+        "At Google anybody may have an account; this one belongs to no Google Workspace whose"
+        " domain is proved here."
+    ),
     "expired": "The message is too old.",
     "not_yet_valid": "The message lies in the future; the provider's clock may be wrong.",
     "authentication_too_old": "The person signed in at the provider too long ago.",

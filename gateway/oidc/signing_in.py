@@ -104,8 +104,10 @@ class SigningIn:
                 raise Unacceptable("token_invalid", "no id_token")
             token = tokens.opened(answered["id_token"], connection, self.keys, ID_TOKEN_TYPES)
             said.detail = token.algorithm
-        with step(trace, "issuer"):
+        with step(trace, "issuer") as said:
             tokens.require_issuer(token.claims, connection)
+            domain = tokens.hosted_domain(token.claims, connection)
+            said.detail = domain or ""
         with step(trace, "audience"):
             tokens.require_audience(token.claims, connection)
         with step(trace, "time"):
@@ -123,7 +125,9 @@ class SigningIn:
             known = self._with_userinfo(token, answered)
             said.detail = "from the claims"
         with step(trace, "claims"):
-            identity = replace(self._identity(known, proved_at), id_token=token.text)
+            identity = replace(
+                self._identity(known, proved_at), id_token=token.text, hosted_domain=domain
+            )
         return identity, Replay(f"id_token {_mark(token)}", ends)
 
     def _authenticated(self, claims: Claims, attempt: Attempt) -> datetime | None:

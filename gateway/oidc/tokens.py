@@ -16,6 +16,7 @@ from typing import Any
 from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
+from gateway.domain.domain_names import a_labels
 from gateway.domain.judging import Unacceptable
 from gateway.domain.signin import MAX_AGE, OIDCConnection
 from gateway.oidc.documents import parsed
@@ -24,6 +25,9 @@ from gateway.oidc.keys import KEY_TYPES, Keys, Seeker
 LARGEST = 64 * 1024
 LONGEST_LIFE = timedelta(hours=24)
 """A token that would live longer than this has no end that anybody meant."""
+
+GOOGLE = frozenset({"https://accounts.google.com", "accounts.google.com"})
+"""Names of the issuer that speaks for every Google Workspace, and for whoever is in none."""
 
 Claims = Mapping[str, Any]
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -117,6 +121,22 @@ def issuer_of(connection: OIDCConnection) -> str:
 def expanded(issuer: str, tenant: str | None) -> str:
     """Return an issuer with the pinned tenant in the place that Entra's template leaves for it."""
     return issuer if tenant is None else issuer.replace("{tenantid}", tenant)
+
+
+def hosted_domain(claims: Claims, connection: OIDCConnection) -> str | None:
+    """Return the domain whose Google Workspace the account belongs to; None at other issuers.
+
+    An address does not say it: anybody may have an account of their own under a company's address.
+
+    :raises Unacceptable: the account belongs to no Workspace.
+    """
+    if issuer_of(connection) not in GOOGLE:
+        return None
+    said = claims.get("hd")
+    domain = a_labels(said) if isinstance(said, str) else None
+    if domain is None:
+        raise Unacceptable("hosted_domain_unproved", f"hd {said!r}")
+    return domain
 
 
 def require_audience(claims: Claims, connection: OIDCConnection) -> None:

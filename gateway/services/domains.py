@@ -190,7 +190,12 @@ def release(uow: UnitOfWork, domain_id: UUID) -> None:
 
 def is_proved(uow: UnitOfWork, email: str | None) -> bool:
     """Whether an address lies in a proved domain of the organisation."""
-    return lies_in(email, uow.remembered("proved_domains", lambda: _proved(uow)))
+    return lies_in(email, proved(uow))
+
+
+def proved(uow: UnitOfWork) -> frozenset[str]:
+    """Return the organisation's proved domains; nothing is read that is remembered."""
+    return uow.remembered("proved_domains", lambda: _proved(uow))
 
 
 def lies_in(email: str | None, proved: frozenset[str]) -> bool:

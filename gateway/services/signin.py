@@ -31,6 +31,7 @@ from gateway.services import (
     asserted_groups,
     attempts,
     certificates,
+    domains,
     identities,
     invited,
     linking,
@@ -102,8 +103,7 @@ def complete(
     """
     try:
         rules = sso_connections.require_usable(uow, attempt.connection_id, test=attempt.test)
-        if asserted.connection_id != attempt.connection_id:
-            raise SignInFailed("attempt_elsewhere")
+        _require_meant(uow, attempt, asserted)
         _use_once(uow, attempt, replayed)
     except SignInFailed as error:
         return _refused(uow, attempt, error, trace)
@@ -145,6 +145,13 @@ def fail(
 
 
 # -- inside ------------------------------------------------------------------------
+
+
+def _require_meant(uow: UnitOfWork, attempt: Attempt, asserted: AssertedIdentity) -> None:
+    if asserted.connection_id != attempt.connection_id:
+        raise SignInFailed("attempt_elsewhere")
+    if asserted.hosted_domain not in (None, *domains.proved(uow)):
+        raise SignInFailed("hosted_domain_unproved")
 
 
 def _use_once(uow: UnitOfWork, attempt: Attempt, replayed: Replay | None) -> None:

@@ -212,3 +212,38 @@ for _name, _sentence, _change in (
     ("aud-twice", "Two audiences.", lambda x: b'{"aud":"another-client",' + x[1:]),
 ):
     enter(_name, _sentence, id_token=rewritten(_change))
+
+DOMAIN = "acme.test"
+GOOGLE = {"domain": DOMAIN}
+
+
+def _of_domain(said: Any) -> Says:
+    return lambda _: {"hd": said}
+
+
+for _name, _sentence, _said in (
+    ("hd-absent", "Google's word, on a private account under our address.", None),
+    ("hd-foreign", "Another company's Google Workspace.", "evil.example"),
+    ("hd-below-ours", "A domain below ours.", "mail.acme.test"),
+    ("hd-above-ours", "The domain above ours.", "test"),
+    ("hd-longer", "A domain that begins like ours.", "acme.test.evil.example"),
+    ("hd-ends-like-ours", "A domain that ends like ours.", "not-acme.test"),
+    ("hd-empty", "A domain without a name.", ""),
+    ("hd-address", "An address in place of a domain.", "ann@acme.test"),
+    ("hd-list", "Our domain in a list.", [DOMAIN]),
+    ("hd-object", "Our domain as a name in an object.", {DOMAIN: True}),
+    ("hd-true", "Some domain or other.", True),
+    ("hd-with-a-nul", "A NUL behind our domain.", DOMAIN + "\0"),
+    ("hd-with-a-line-break", "Two lines.", DOMAIN + "\n"),
+    ("hd-padded", "Our domain behind a blank.", " " + DOMAIN),
+    ("hd-confusable", "A letter that only looks like ours.", "\u0430cme.test"),
+    ("hd-two-at-once", "Ours and theirs.", "acme.test,evil.example"),
+):
+    enter(_name, _sentence, GOOGLE, id_token=saying(_of_domain(_said)))
+
+enter(
+    "hd-from-userinfo-alone",
+    "Only what nobody signed names our domain.",
+    {**GOOGLE, "userinfo": True},
+    id_token=saying(lambda _: {"hd": None}),
+)

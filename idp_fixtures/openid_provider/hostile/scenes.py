@@ -71,7 +71,8 @@ class Attack:
     """One way to misbehave: what it is in one sentence, and what it changes where.
 
     `given` is what the client must have agreed on for this to be wrong: `max_age`, `tenant`,
-    `userinfo`, `algorithm`, or a `newcomer` whom nobody knows yet.
+    `userinfo`, `algorithm`, Google as the issuer with accounts of a `domain`, or a `newcomer` whom
+    nobody knows yet.
     """
 
     name: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from idp_fixtures.openid_provider import keys
 from idp_fixtures.openid_provider.accounts import overage
-from idp_fixtures.openid_provider.hostile.claims import TENANT
+from idp_fixtures.openid_provider.hostile.claims import DOMAIN, GOOGLE, TENANT
 from idp_fixtures.openid_provider.hostile.scenes import (
     enter_twin,
     headed,
@@ -59,6 +59,13 @@ enter_twin("header-more", "More in the header, nothing of it critical.", id_toke
 enter_twin("recent", "Signed in just now.", {"max_age": 300})
 enter_twin("newcomer", "Somebody new with a verified address.", {"newcomer": True})
 enter_twin("tenant", "Our tenant.", {"tenant": TENANT})
+enter_twin("hosted-domain", "Google's word, on an account of our domain.", GOOGLE)
+enter_twin(
+    "hosted-domain-in-capitals",
+    "Our domain in capitals: names of the DNS have no letter case.",
+    GOOGLE,
+    id_token=saying(lambda _: {"hd": DOMAIN.upper()}),
+)
 enter_twin("userinfo", "Userinfo as an object.", {"userinfo": True})
 enter_twin("userinfo-signed", "Userinfo as a token.", {"userinfo": "signed"})
 enter_twin("secret-in-the-form", "The client's secret in the form.", {"auth": "client_secret_post"})

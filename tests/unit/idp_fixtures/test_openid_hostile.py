@@ -24,13 +24,14 @@ def test_each_deviation_can_be_made_and_differs_from_the_truth(server: OpenIDSer
         )
         server.provider.tenant = attack.given.get("tenant")
         server.provider.issuer = server.url + ("/{tenantid}" if server.provider.tenant else "")
-        honest = truth(server, known)
+        domain = attack.given.get("domain")
+        honest = truth(server, known, **({"hd": domain} if domain else {}))
         for point, change in attack.at.items():
             said = change(Scene(server.site, server.site.grants[-1]), honest[point])
             assert said != honest[point], attack.name
 
 
-def truth(server: OpenIDServer, known: Client) -> dict[str, Any]:
+def truth(server: OpenIDServer, known: Client, **of: Any) -> dict[str, Any]:
     """What an honest provider says at each point."""
     provider, grant = server.provider, server.site.grants[-1]
     info = provider.userinfo(known, MIA)
@@ -41,7 +42,7 @@ def truth(server: OpenIDServer, known: Client) -> dict[str, Any]:
         "token": as_json({"access_token": "x", "id_token": "y", "token_type": "Bearer"}),
         "userinfo": Page(str(info), media_type="application/jwt") if signed else as_json(info),
         "callback": {"code": "c", "state": "s", "iss": server.issuer},
-        "id_token": provider.id_token(grant, "x", nonce="now", tid=provider.tenant, x=1),
+        "id_token": provider.id_token(grant, "x", nonce="now", tid=provider.tenant, x=1, **of),
         "logout": provider.logout_token(known, sub="mia", sid="s", x=1),
     }
 

@@ -120,6 +120,7 @@ def verdict(text: object, keys: Keys | None = None, **settings: Any) -> Verdict:
             found = tokens.opened(text, agreed, keys or keys_of(), ID_TOKEN_TYPES)
         with step(trace, "issuer"):
             tokens.require_issuer(found.claims, agreed)
+            tokens.hosted_domain(found.claims, agreed)
         with step(trace, "audience"):
             tokens.require_audience(found.claims, agreed)
         with step(trace, "time"):

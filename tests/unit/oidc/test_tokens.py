@@ -295,3 +295,41 @@ def test_what_has_ended_is_refused_where_nothing_has_to_say_when() -> None:
     for says in ({"exp": NOW - 3_600}, {"nbf": NOW + 3_600}, {"iat": NOW + 3_600}):
         with pytest.raises(Unacceptable):
             tokens.require_not_ended(says, connection(), now)
+
+
+@pytest.mark.parametrize("issuer", ["https://accounts.google.com", "accounts.google.com"])
+@pytest.mark.parametrize(
+    ("said", "domain"),
+    [
+        pytest.param("acme.test", "acme.test", id="ours"),
+        pytest.param("ACME.Test", "acme.test", id="in-capitals"),
+        pytest.param("bücher.test", "xn--bcher-kva.test", id="in-letters"),
+        pytest.param(None, None, id="absent"),
+        pytest.param("", None, id="empty"),
+        pytest.param("test", None, id="one-label"),
+        pytest.param("ann@acme.test", None, id="an-address"),
+        pytest.param(["acme.test"], None, id="in-a-list"),
+        pytest.param({"acme.test": 1}, None, id="in-an-object"),
+        pytest.param(True, None, id="true"),
+        pytest.param(7, None, id="a-number"),
+        pytest.param("acme.test\u0000", None, id="with-a-nul"),
+        pytest.param("acme.test\n", None, id="with-a-line-break"),
+        pytest.param(" acme.test", None, id="padded"),
+        pytest.param("a" * 5_000 + ".test", None, id="long"),
+    ],
+)
+def test_an_account_at_google_belongs_to_a_workspace(
+    issuer: str, said: object, domain: str | None
+) -> None:
+    """Whoever is in none may still have an account under a company's address."""
+    found = verdict(signed(claims(iss=issuer, hd=said)), issuer=issuer)
+    assert found.code == (None if domain else "hosted_domain_unproved")
+    if found.token is not None:
+        agreed = connection(issuer=issuer)
+        assert tokens.hosted_domain(found.token.claims, agreed) == domain
+
+
+def test_no_other_issuer_is_asked_for_a_hosted_domain() -> None:
+    found = verdict(signed(claims(hd="evil.example")))
+    assert found.token is not None
+    assert tokens.hosted_domain(found.token.claims, connection()) is None

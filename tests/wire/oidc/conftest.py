@@ -36,6 +36,7 @@ from tests.wire.saml.conftest import ORIGIN, Browser
 
 CLIENT = "gateway-at-acme"
 SECRET = "a-secret-of-the-client"
+GOOGLE = "https://accounts.google.com"
 ATTRIBUTES = {"email": "email", "display_name": "name", "groups": "groups"}
 ANN = okta("ann@acme.test", "ann@acme.test", "Ann Acme", ["Support"])
 
@@ -101,6 +102,8 @@ class Stage:
         provider, tenant = self.server.provider, given.get("tenant")
         provider.tenant = tenant
         provider.issuer = self.server.url + ("/{tenantid}/v2.0" if tenant else "")
+        if domain := given.get("domain"):
+            provider.issuer = GOOGLE
         provider.says_iss = given.get("says_iss", True)
         auth, userinfo = given.get("auth", "client_secret_basic"), given.get("userinfo")
         algorithm = given.get("algorithm", "RS256")
@@ -124,7 +127,7 @@ class Stage:
             jit=bool(given.get("newcomer")),
         )
         who = newcomer() if given.get("newcomer") else ANN
-        return Account(who.sub, {**who.claims, "tid": tenant}) if tenant else who
+        return Account(who.sub, {**who.claims, "tid": tenant, "hd": domain})
 
     @property
     def our_certificate(self) -> str:
