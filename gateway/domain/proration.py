@@ -10,10 +10,14 @@ from gateway.domain.plans import Line, Plan
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What is paid at once: whole days, each from the time of day at which the period began."""
+    """What is paid at once: whole days, each from the time of day at which the period began.
+
+    `broken_off` is when another period begins, where that is before this one's end.
+    """
 
     start: datetime
     end: datetime
+    broken_off: datetime | None = None
 
     @property
     def days(self) -> int:
@@ -21,7 +25,13 @@ class Period:
         return (self.end - self.start).days
 
     def days_left(self, at: datetime) -> int:
-        """Return the days from an instant on; the day that has begun counts in full."""
+        """Return the days from an instant on; the day that has begun counts in full.
+
+        Where another period begins before this one ends, its days are that one's.
+        """
+        return self._until_end(at) - max(0, self._until_end(self.broken_off or self.end))
+
+    def _until_end(self, at: datetime) -> int:
         return self.days - (at - self.start).days
 
 

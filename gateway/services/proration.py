@@ -22,7 +22,8 @@ def lines(uow: UnitOfWork, subscription: Row[Any]) -> tuple[Line, ...]:
     """Return what the next invoice asks for seats that were added in the period before it.
 
     Nothing where no plan of the period prorates, and nothing from before an end: a new period is
-    paid in full. Additions are counted by the policies of today, so that a policy adds no seat.
+    paid in full. Where the next one begins with its payment, the days that it takes over are its
+    own. Additions are counted by the policies of today, so that a policy adds no seat.
     """
     plans, end = presets.packaged().prorated, subscription.current_period_end
     if not plans or end is None:
@@ -31,7 +32,9 @@ def lines(uow: UnitOfWork, subscription: Row[Any]) -> tuple[Line, ...]:
     if not any(each.plan for each in held):
         return ()
     opened = held[0].since  # later than the period's start where the invoice was
-    period = Period(invoices.begun(uow, end) or opened, end)
+    # Late without an invoice: by the operator's word alone, and paid for a period from now on.
+    late = subscription.state == SubscriptionState.PAST_DUE and not invoices.owed(uow)
+    period = Period(invoices.begun(uow, end) or opened, end, uow.now if late else None)
     return added_seats(period, held, used_since(uow, opened), subscription.currency)
 
 

@@ -174,6 +174,57 @@ def test_an_end_asks_no_more_for_what_was_added_before(founded: Founded, work: W
     assert added(owner) == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "base", "seat", "of_5_days"),
+    [
+        pytest.param("KZT", 6_850_000, 780_000, 125_806, id="KZT"),
+        pytest.param("USD", 15_000, 1500, 242, id="USD"),
+    ],
+)
+def test_a_period_that_begins_early_by_the_operators_word_is_paid_once(
+    founded: Founded,
+    work: Work,
+    operator: Caller,
+    currency: str,
+    base: int,
+    seat: int,
+    of_5_days: int,
+) -> None:
+    """C23: late without an invoice, then paid: of the old period, what went by is asked for."""
+    owner = founded(currency)
+    place = f"/organisations/{owner.organisation_id}/subscription"
+    advance(work, days=10)
+    join(owner, "ann")
+    advance(work, days=5)
+    join(owner, "bob")
+    assert operator.patch(place, {"state": "past_due"}).status_code == 200
+    early = ("seat from 2026-01-15, 5 of 31 days", 1, of_5_days)
+    assert added(owner) == [early]
+    for _ in range(2):
+        paid = owner.post("subscription:renew", {"reference": "bank-1"}).get_json()
+        assert (paid["state"], paid["renewal"]["renews_at"][:10]) == ("active", "2026-02-20")
+    (invoice,) = owner.get("invoices").get_json()["items"]
+    lines = [said(line) for line in invoice["lines"]]
+    assert lines == [("base", 1, base), ("seat", 2, seat), early]
+    assert added(owner) == []
+    join(owner, "eve")
+    assert added(owner) == [("seat from 2026-01-20, 31 of 31 days", 1, seat)]
+
+
+def test_late_for_what_was_invoiced_the_period_goes_on(founded: Founded, work: Work) -> None:
+    """C23: nothing is taken over by a payment that begins no period."""
+    owner = founded("USD")
+    pass_time(work, timedelta(days=32))
+    assert owner.get("subscription").get_json()["state"] == "past_due"
+    join(owner, "ann")
+    asked = added(owner)
+    assert [item for item, _, _ in asked] == ["seat from 2026-02-06, 27 of 28 days"]
+    advance(work, days=3)
+    assert added(owner) == asked
+    owner.post("subscription:renew", {"reference": "bank-1"})
+    assert added(owner) == asked
+
+
 def test_each_plan_asks_for_what_was_added_under_it(
     founded: Founded, work: Work, operator: Caller
 ) -> None:

@@ -1,5 +1,6 @@
 """What a seat costs that is added in the middle of a period."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,22 @@ def test_a_share_is_rounded_to_the_nearest_minor_unit(
 )
 def test_the_day_that_has_begun_counts_in_full(at: float, left: int) -> None:
     assert PERIOD.days_left(day(at)) == left
+
+
+@pytest.mark.parametrize(
+    ("off", "at", "left"),
+    [
+        pytest.param(15.0, 10.0, 5, id="five-days-before"),
+        pytest.param(15.9, 10.1, 5, id="whole-days"),
+        pytest.param(15.9, 15.1, 0, id="on-the-day"),
+        pytest.param(15.0, 20.0, -5, id="after-it"),
+        pytest.param(31.0, 10.0, 21, id="at-the-end"),
+        pytest.param(40.0, 10.0, 21, id="later-than-the-end"),
+    ],
+)
+def test_days_that_another_period_takes_over_are_its_own(off: float, at: float, left: int) -> None:
+    """C23"""
+    assert replace(PERIOD, broken_off=day(off)).days_left(day(at)) == left
 
 
 def test_each_seat_is_reckoned_by_itself_and_shown_by_the_day() -> None:
