@@ -15,6 +15,7 @@ from gateway.cli.credentials import encryption_keys, operator_key, scim_token
 from gateway.cli.demonstration import demo
 from gateway.cli.organisations import domain, organisation, owner
 from gateway.cli.people import person
+from gateway.cli.policies import policies
 from gateway.cli.running import migrate, serve, worker
 from gateway.demo.options import DemoFailed
 from gateway.domain.errors import GatewayError
@@ -36,6 +37,7 @@ for command in (
     organisation,
     owner,
     domain,
+    policies,
     scim_token,
     operator_key,
     encryption_keys,

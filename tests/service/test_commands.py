@@ -17,7 +17,8 @@ from sqlalchemy import select, update
 
 from gateway.cli import main
 from gateway.domain.identity import SYSTEM
-from gateway.services import members, sealing
+from gateway.domain.policies import POLICIES
+from gateway.services import members, sealing, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Work
 from gateway.storage.vault import new_key
@@ -292,3 +293,74 @@ def test_a_person_who_has_left_is_erased_and_the_audit_holds(
     assert gateway("person", "erase", "nobody").err == (
         "gateway: 'nobody' is neither an address nor an id. (invalid_request)\n"
     )
+
+
+def policy_of(work: Work, acme: House, name: str) -> Any:
+    with work.read(acme.organisation_id) as uow:
+        return terms.current(uow).policies[name]
+
+
+def test_policies_are_listed_with_whoever_says_how_they_stand(
+    gateway: Gateway, acme: House
+) -> None:
+    assert acme
+    at = ("--organisation", "acme")
+    listed = {x["name"]: x for x in gateway("policies", "list", *at, "--json").json["policies"]}
+    assert listed.keys() == POLICIES
+    assert listed["seat_overage"] == {
+        "name": "seat_overage",
+        "value": "bill",
+        "source": "organisation",
+        "said": {"organisation": "bill", "preset": "block", "global": "block"},
+        "overridden_by": "operator",
+    }
+    told = gateway("policies", "list", *at).out.splitlines()
+    assert "seat_overage=bill by organisation; preset says block; global says block" in told
+    assert "require_mfa=false by global" in told
+    assert len(told) == len(POLICIES)
+
+
+def test_policies_are_set_and_unset_and_the_audit_says_who(
+    gateway: Gateway, acme: House, work: Work
+) -> None:
+    at = ("--organisation", str(acme.organisation_id))
+    wish = ("require_mfa=true", "invite_ttl_days=14", "owners=multi")
+    expired = 'subscription_expired={"owner_bot_access": "full", "others": "suspended"}'
+    changed = gateway("policies", "set", *wish, expired, *at, "--json").json["policies"]
+    assert {x["name"]: x["value"] for x in changed} == {
+        "require_mfa": True,
+        "invite_ttl_days": 14,
+        "owners": "multi",
+        "subscription_expired": {"owner_bot_access": "full", "others": "suspended"},
+    }
+    assert policy_of(work, acme, "require_mfa") is True
+    back = gateway("policies", "unset", "require_mfa", "invite_ttl_days", *at)
+    assert "require_mfa=false by global\n" in back.out
+    assert policy_of(work, acme, "require_mfa") is False
+    assert policy_of(work, acme, "owners") == "multi"
+    said = gateway("audit", "export", *at, "--action", "policy.changed").out.splitlines()
+    newest = json.loads(said[0])
+    assert newest["actor"]["type"] == "operator"
+    assert newest["after"]["require_mfa"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("set", "colour=blue"), "There is no policy 'colour'"),
+        (("set", "require_mfa"), "Write require_mfa=VALUE"),
+        (("set", "require_mfa=yes"), "allowed: true, false"),
+        (("set", "invite_ttl_days=1e99"), "a number of days"),
+        (("set", "require_mfa=true", "owners=three"), "allowed: single, multi"),
+        (("set", "transfer=forbidden"), "break-glass owner"),
+        (("unset", "colour"), "There is no policy 'colour'"),
+    ],
+)
+def test_a_policy_that_cannot_be_changes_none(
+    gateway: Gateway, acme: House, work: Work, arguments: tuple[str, ...], reason: str
+) -> None:
+    refused = gateway("policies", *arguments, "--organisation", "acme")
+    assert (refused.status, refused.out) == (1, "")
+    assert reason in refused.err
+    assert policy_of(work, acme, "require_mfa") is False
+    assert policy_of(work, acme, "transfer") == "allowed"
