@@ -11,7 +11,7 @@ from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact, Target
 from gateway.domain.signin import Groups, is_group_name
 from gateway.domain.text import fold
-from gateway.services import attention, funnel
+from gateway.services import attention, role_turns
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 from gateway.storage.writes import Plus
@@ -61,7 +61,7 @@ def follow(uow: UnitOfWork, connection_id: UUID, member_id: UUID, groups: Groups
                 },
             )
         )
-        funnel.recompute(uow, [member_id])
+        role_turns.follow_groups(uow, [member_id])
 
 
 def of_member(uow: UnitOfWork, connection_id: UUID, member_id: UUID) -> set[UUID]:

@@ -12,7 +12,7 @@ from gateway.domain.directory import GroupRecord, MemberDelta, StoredGroup
 from gateway.domain.errors import AlreadyExists, NotFound, PreconditionFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.text import fold
-from gateway.services import attention, directory_moves, funnel, mapped, terms
+from gateway.services import attention, directory_moves, mapped, role_turns, terms
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 from gateway.storage.writes import Plus
@@ -105,7 +105,7 @@ def update_group(
     directory_moves.open_memberships(uow, connection, group_id, move.joined)
     _record_update(uow, before, record if renamed else None, move)
     if move and mapped.names_group(uow, group_id):
-        funnel.recompute(uow, move.members)
+        role_turns.follow_groups(uow, move.members)
     return find_group(uow, connection, group_id)
 
 
@@ -149,7 +149,7 @@ def delete_group(
     )
     if named:
         attention.note(uow, connection.id, "mapped_group_deleted", before.display_name, {})
-    funnel.recompute(uow, affected)
+    role_turns.follow_groups(uow, affected)
 
 
 def leave_all(uow: UnitOfWork, connection_id: UUID, user_id: UUID) -> None:

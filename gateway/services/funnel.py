@@ -4,7 +4,7 @@ Every verb that can change access ends here, in its own transaction and under th
 organisation's lock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -27,23 +27,27 @@ CHUNK = 2_000
 FEW = 8
 """Members who are alike, below which each is written on its own."""
 
+Told = Callable[[Sequence[UUID], Mapping[str, Any], Mapping[str, Any]], None]
+"""Hears which members' access turned, from which document to which; ids in them are one's."""
+
 SUMMARY = ("standing", "role", "scope", "org_atoms", "ceiling", "bot_atoms", "chatbots", "teams")
 """What `access.changed` tells of an access document."""
 
 
-def recompute(uow: UnitOfWork, member_ids: Iterable[UUID]) -> int:
+def recompute(uow: UnitOfWork, member_ids: Iterable[UUID], told: Told | None = None) -> int:
     """Derive the access of these members again; say how many have another one now.
 
     For exactly those: the epoch is bumped, the stored document replaced, `access.changed`
-    recorded, and conversations that they may no longer answer go back to the queue.
+    recorded, and conversations that they may no longer answer go back to the queue. `told` hears
+    of members whose access turned alike.
     """
     ids = sorted(set(member_ids))
     if len(ids) == 1:
         row = uow.load(t.members, ids[0])
-        return _recompute_one(uow, row, access.of_rows(uow, [row])[row.id])
+        return _recompute_one(uow, row, access.of_rows(uow, [row])[row.id], told)
     alike = Alike()
     return sum(
-        _recompute_many(uow, ids[start : start + CHUNK], alike)
+        _recompute_many(uow, ids[start : start + CHUNK], alike, told)
         for start in range(0, len(ids), CHUNK)
     )
 
@@ -75,7 +79,7 @@ def first_access(
     )
 
 
-def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts) -> int:
+def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts, told: Told | None) -> int:
     now, before = resolve(facts), row.access_document
     document = now.document()
     if document == before:
@@ -85,10 +89,12 @@ def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts) -> int:
     membership_lists.follow(uow, [row.id], before, document)
     uow.record(_changed(row, epoch, before, document))
     _return_lost(uow, [row.id], before, now)
+    if told is not None:
+        told([row.id], before, document)
     return 1
 
 
-def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike) -> int:
+def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike, told: Told | None) -> int:
     """As of each one, but everybody is read at once, and those who are alike written at once."""
     rows = uow.all(_MANY, organisation=uow.organisation_id, ids=ids)
     facts = access.of_rows(uow, rows)
@@ -100,14 +106,16 @@ def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike) -> int:
     for turn, members in turns.items():
         if len(members) < FEW:
             for member_id in members:
-                _recompute_one(uow, uow.load(t.members, member_id), facts[member_id])
+                _recompute_one(uow, uow.load(t.members, member_id), facts[member_id], told)
             continue
         whose = [(member_id, only_grant(facts[member_id])) for member_id in members]
-        told = _changed(SOMEBODY, EPOCH, turn.before, turn.now.document)
+        fact = _changed(SOMEBODY, EPOCH, turn.before, turn.now.document)
         columns = _columns(turn.now.access, turn.now.document)
-        access_writes.write(uow, whose, {**columns, "access_document": turn.now.text}, told)
+        access_writes.write(uow, whose, {**columns, "access_document": turn.now.text}, fact)
         membership_lists.follow(uow, members, turn.before, turn.now.document)
         _return_lost(uow, members, turn.before, turn.now.access)
+        if told is not None:
+            told(members, turn.before, turn.now.document)
     return sum(map(len, turns.values()))
 
 

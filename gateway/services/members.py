@@ -286,8 +286,7 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     grants.end(uow, member_id, kind="role")
     grants.give_role(uow, member_id, role_id, "manual")
     funnel.recompute(uow, [member_id])
-    if terms.current(uow).policies["notify_role_change"]:
-        notices.to_member(uow, member, "member.role_changed", role=role.name)
+    notices.role_changed(uow, [member], role.name)
     moves.promote_waiting(uow)
 
 

@@ -1,5 +1,6 @@
 """Mails to administrators of what they must look at, and to members of what became of them."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import Row, and_, select
 
 from gateway.domain.errors import BadEmail
 from gateway.domain.memberships import MemberState
-from gateway.services import access, outbox
+from gateway.services import access, outbox, terms
 from gateway.services.messages.writing import Fact, Verbatim
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -52,6 +53,13 @@ def webhook_disabled(uow: UnitOfWork, name: str) -> None:
     tell(uow, "webhook.disabled", webhook=name)
 
 
+def role_changed(uow: UnitOfWork, members: Iterable[Row[Any]], role: str) -> None:
+    """Mail members that they have this role now, where the organisation wants it told."""
+    if terms.current(uow).policies["notify_role_change"]:
+        addresses = [member.email for member in members if member.email]
+        outbox.post_to_all(uow, "member.role_changed", addresses, role=role)
+
+
 def to_member(uow: UnitOfWork, member: Row[Any], type: str, **facts: Fact) -> None:
     """Mail a member of what became of their own membership, if there is an address."""
     if member.email:
@@ -61,9 +69,7 @@ def to_member(uow: UnitOfWork, member: Row[Any], type: str, **facts: Fact) -> No
 
 def tell(uow: UnitOfWork, type: str, *, but: UUID | None = None, **facts: Fact) -> None:
     """Mail every owner and everybody who may manage provisioning or single sign-on."""
-    for address in _administrators(uow, but):
-        with suppress(BadEmail):  # an identity provider may call anything an address
-            outbox.post(uow, type, address, link=None, **facts)
+    outbox.post_to_all(uow, type, _administrators(uow, but), **facts)
 
 
 def _administrators(uow: UnitOfWork, but: UUID | None) -> list[str]:

@@ -153,6 +153,7 @@ def rename(uow: UnitOfWork, name: str) -> None:
         return
     o = t.organisations
     uow.apply(o.update().where(o.c.id == uow.organisation_id).values(name=name))
+    uow.terms_changed()  # mails name it
     uow.record(
         Fact(
             "organisation.updated",

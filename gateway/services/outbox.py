@@ -6,7 +6,7 @@ dies between sending and saying so leaves a row that is sent again, under the sa
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,12 +61,25 @@ def post(uow: UnitOfWork, type: str, to: str, *, link: str | None = None, **fact
     :raises BadEmail: the address is not one line with one recipient.
     """
     require_recipient(to)
-    letter = messages.write(type, facts, link=link, voice=_voice_of(uow))
+    letter = _written(uow, type, facts, link)
     if link is None:
         return uow.send("mail", type, payload(to, letter))
     message_id = uow.new_id()
     said = sealed(uow.vault, to, letter, uow.organisation_id, message_id)
     return uow.send("mail", type, message_id=message_id, **said)
+
+
+def post_to_all(uow: UnitOfWork, type: str, recipients: Iterable[str], **facts: Fact) -> None:
+    """Put the same message for each of them into the outbox; it is written once.
+
+    Who has no proper address gets none: an identity provider may call anything an address.
+    """
+    proper = [to for to in recipients if _is_recipient(to)]
+    if not proper:
+        return
+    letter = _written(uow, type, facts, None)
+    for to in proper:
+        uow.send("mail", type, payload(to, letter))
 
 
 def payload(to: str, letter: messages.Letter) -> dict[str, object]:
@@ -113,7 +126,7 @@ def require_recipient(to: str) -> None:
 
     :raises BadEmail: names the address.
     """
-    if not to.isprintable() or to.count("@") != 1 or any(x in to for x in ' ,;<>"()'):
+    if not _is_recipient(to):
         raise BadEmail("Not an address that mail can go to.", email=to)
 
 
@@ -178,6 +191,17 @@ def give_up(connection: Connection, now: datetime, message: Message, reason: str
 def release(connection: Connection, _: datetime, message: Message) -> bool:
     """Hand back a message that was claimed and not tried, as when a worker stops."""
     return leases.settle(connection, t.outbox, message, attempts=message.attempts - 1)
+
+
+def _is_recipient(to: str) -> bool:
+    return to.isprintable() and to.count("@") == 1 and not any(x in to for x in ' ,;<>"()')
+
+
+def _written(
+    uow: UnitOfWork, type: str, facts: Mapping[str, Fact], link: str | None
+) -> messages.Letter:
+    voice = uow.remembered("voice", lambda: _voice_of(uow))
+    return messages.write(type, facts, link=link, voice=voice)
 
 
 def _voice_of(uow: UnitOfWork) -> dict[str, str]:

@@ -279,9 +279,8 @@ def _tell(uow: UnitOfWork, done: Outcome, before: str, follows: Mapping[UUID, UU
             },
         )
     )
-    if terms.current(uow).policies["notify_role_change"]:
-        names = {role.key: role.name for role in access.roles_at(uow)}
-        _mail(uow, [effect for effect in done.effects if _has_other_powers(effect)], names)
+    names = {role.key: role.name for role in access.roles_at(uow)}
+    _mail(uow, [effect for effect in done.effects if _has_other_powers(effect)], names)
 
 
 def _has_other_powers(effect: Effect) -> bool:
@@ -294,4 +293,4 @@ def _mail(uow: UnitOfWork, effects: Sequence[Effect], names: Mapping[str, str]) 
         member = uow.load(t.members, effect.member_id)
         role = names.get(effect.after["role"] or "")
         if member.state == MemberState.ACTIVE and role is not None:
-            notices.to_member(uow, member, "member.role_changed", role=role)
+            notices.role_changed(uow, [member], role)

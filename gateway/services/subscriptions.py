@@ -1,7 +1,6 @@
 """Subscriptions through time: previewed, invoiced, renewed, expired, and warned of."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, or_, select
 
 from gateway.domain import warnings
-from gateway.domain.errors import BadEmail, InvalidRequest
+from gateway.domain.errors import InvalidRequest
 from gateway.domain.events import Fact
 from gateway.domain.memberships import MemberState
 from gateway.domain.plans import (
@@ -221,9 +220,8 @@ def _mail(uow: UnitOfWork, type: str, **facts: Any) -> None:
     payers = uow.own(t.members, m.email).where(
         m.state == MemberState.ACTIVE, m.effective_role_id.in_(roles), m.email.is_not(None)
     )
-    for row in uow.all(payers.order_by(m.id)):
-        with suppress(BadEmail):  # an identity provider may call anything an address
-            outbox.post(uow, type, row.email, **facts)
+    addresses = [row.email for row in uow.all(payers.order_by(m.id))]
+    outbox.post_to_all(uow, type, addresses, **facts)
 
 
 def _plan(uow: UnitOfWork, key: str) -> Plan:

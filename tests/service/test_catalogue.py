@@ -42,7 +42,7 @@ from tests.clock import Clock
 from tests.scene import Scene, scene
 from tests.service.test_worker import mailer_to
 
-SENDERS = {"post", "send", "tell", "to_member", "_mail"}
+SENDERS = {"post", "post_to_all", "send", "tell", "to_member", "_mail"}
 """Functions that a message's name is given to where it is sent."""
 
 

@@ -8,9 +8,11 @@ from gateway.domain.connections import Connection
 from gateway.domain.errors import Refused, SignInFailed
 from gateway.domain.signin import Groups, LinkProposed, SignedIn
 from gateway.services import (
+    asserted_groups,
     connections,
     directory,
     invitations,
+    mapping,
     members,
     organisations,
     seats,
@@ -306,6 +308,29 @@ def test_nobody_signs_in_through_another_organisations_attempt(acme: Lodge, glob
     with pytest.raises(SignInFailed) as refusal:
         bring_back(globex, begun.handle, begun.cookie)
     assert refusal.value.reason == "attempt_unknown"
+
+
+def test_who_comes_again_in_other_groups_is_mailed_of_another_role(acme: Lodge) -> None:
+    """S4-14: not the newcomer, whom nobody told of a role before."""
+    acme.configure(jit=True)
+
+    def rule(uow: UnitOfWork) -> None:
+        for priority, (name, key) in enumerate((("Eng", "developer"), ("Support", "billing")), 1):
+            group = asserted_groups.named(uow, acme.connection_id, name)
+            wish = {"role_id": acme.role(key), "priority": priority}
+            mapping.create_rule(uow, acme.connection_id, group, "role", **wish)
+
+    acme.do(rule)
+    token = acme.sign_in("n1", "nina@acme.test", groups=["Support"])
+    member_id = acme.entrance(token).member_id
+    acme.do(lambda uow: uow.update(t.members, {"id": member_id}, last_active_at=uow.now))
+    acme.sign_in("n1", "nina@acme.test", groups=["Support"])
+    assert acme.rows(t.outbox, type="member.role_changed") == []
+    acme.sign_in("n1", "nina@acme.test", groups=["Support", "Eng"])
+    acme.sign_in("n1", "nina@acme.test", groups=["Eng"])
+    (mail,) = acme.rows(t.outbox, type="member.role_changed")
+    assert mail.payload["to"] == "nina@acme.test"
+    assert "is Developer now" in mail.payload["text"]
 
 
 def test_groups_are_absent_too_many_or_named(acme: Lodge) -> None:
