@@ -17,6 +17,7 @@ _SSO = t.sso_connections.alias("enforcing")
 _HERE = t.connections.alias("enforcing_connection")
 _MFA = t.policies.alias("mfa_policy")
 _HOURS = t.policies.alias("hours_policy")
+_AGREED = t.subscriptions.alias("agreed_subscription")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,16 @@ def is_break_glass(organisation_id: Any, member_id: Any) -> ColumnElement[bool]:
 
 
 def with_rules(query: Select[Any], organisation_id: Any) -> Select[Any]:
-    """Add what an organisation asks of proofs: `enforces_sso`, `require_mfa`, `session_hours`."""
+    """Add what an organisation asks of proofs, for `rules_of`."""
     query = query.add_columns(
         enforces_sso(organisation_id).label("enforces_sso"),
+        _AGREED.c.features.label("plan_features"),
         _MFA.c.value.label("require_mfa"),
         _HOURS.c.value.label("session_hours"),
+    )
+    query = query.outerjoin(
+        _AGREED,
+        and_(_AGREED.c.organisation_id == organisation_id, _AGREED.c.valid_to.is_(None)),
     )
     for policy, name in ((_MFA, "require_mfa"), (_HOURS, "session_hours")):
         query = query.outerjoin(
@@ -80,13 +86,17 @@ def with_rules(query: Select[Any], organisation_id: Any) -> Select[Any]:
 
 
 def rules_of(row: Row[Any]) -> HouseRules:
-    """Return the rules of a row that `with_rules` selected."""
+    """Return the rules of a row that `with_rules` selected.
+
+    A plan without single sign-on enforces none: nobody could come in any more.
+    """
     asked: Mapping[str, Any] = {
         name: getattr(row, name)
         for name in ("require_mfa", "session_hours")
         if getattr(row, name) is not None
     }
-    return HouseRules.of(asked, enforces_sso=row.enforces_sso)
+    enforces = row.enforces_sso and "sso" in (row.plan_features or ())
+    return HouseRules.of(asked, enforces_sso=enforces)
 
 
 def of_person(here: PersonWork, person_id: UUID) -> Sequence[House]:

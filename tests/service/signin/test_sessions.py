@@ -74,6 +74,19 @@ def test_enforcement_closes_the_organisation_not_the_person(acme: Lodge, globex:
     acme.entrance(acme.sign_in("mia@acme.test"))
 
 
+def test_a_plan_that_has_lost_single_sign_on_enforces_none(acme: Lodge) -> None:
+    """S4-22: nobody comes in through the provider, and nobody is locked out by it."""
+    person_id = acme.person_of("owner@acme.test")
+    acme.do(lambda uow: uow.update(t.sso_connections, {"id": acme.connection_id}, enforced=True))
+    assert acme.by_password(person_id).closed == {acme.organisation_id: "sso_enforced"}
+    acme.do(lambda uow: organisations.change_subscription(uow, add_ons=()))
+    opened = acme.by_password(person_id)
+    assert acme.entrance(opened.token).method == "own"
+    acme.do(lambda uow: organisations.change_subscription(uow, add_ons=("enterprise",)))
+    assert is_over(acme, opened.token)
+    assert acme.by_password(person_id).closed == {acme.organisation_id: "sso_enforced"}
+
+
 def test_enforcement_leaves_guests_their_password(acme: Lodge) -> None:
     acme.do(
         lambda uow: organisations.add_member(
