@@ -25,6 +25,7 @@ from gateway.services import (
     notices,
     offboarding,
     seats,
+    successors,
     terms,
 )
 from gateway.storage import tables as t
@@ -71,6 +72,7 @@ def make_owner(uow: UnitOfWork, member: Row[Any], cause: str) -> None:
     if member.owner_of_record:
         return
     uow.change(t.member_versions, member, owner_of_record=True)
+    successors.mind_gone(uow, member)
     seats.follow(uow, (member.state, False), (member.state, True))
     _tell(uow, member, cause, owns=True)
     if cause != "invitation":  # whoever accepts one knows

@@ -109,6 +109,13 @@ def test_the_provider_takes_over_and_takes_away_a_successor_and_its_admins_see_i
     assert here.attention() == {"successor_gone": 2}
 
 
+def test_once_the_owner_is_succeeded_another_successor_is_wanted(here: Scene) -> None:
+    here.configure(last_owner="succeed")
+    here.delete(here.post("owner@acme.test"))
+    assert here.member(here.house.successor_id).owner_of_record
+    assert here.attention() == {"successor_gone": 1}
+
+
 def test_another_role_leaves_the_nomination_as_it_is(here: Scene) -> None:
     """Whoever succeeds gets the owner's role, whatever they had before."""
     here.run(members.set_role, here.house.successor_id, here.role("viewer"))
