@@ -12,16 +12,13 @@ from gateway.api.callers import Callers
 from gateway.api.calls import Answer, Call
 from gateway.api.endpoint import LINK_NAME, Endpoint
 from gateway.domain.errors import NotPermitted, Refused
-from gateway.domain.identity import Actor, ActorType, Context
+from gateway.domain.identity import INVITED, Actor, Context
 from gateway.services import answering, sessions
 from gateway.services.principals import Principal
 from gateway.settings import Settings
 from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork, Work
 from gateway.wsgi import REQUEST_ID
-
-INVITED = Actor(ActorType.PERSON, "invited", "")
-"""Whoever has the link; nothing more is known of them."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from gateway.domain.errors import (
     RateLimited,
     SignInFailed,
 )
-from gateway.domain.identity import Actor, ActorType
+from gateway.domain.identity import INVITED, Actor, ActorType
 from gateway.domain.sessions import Factor
 from gateway.domain.text import fold
 from gateway.services import answering, credentials, people, session_openings, sessions
@@ -33,7 +33,6 @@ from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
-INVITED = Actor(ActorType.PERSON, "invited", "")
 OVER = (InvitationRevoked, InvitationExpired, InvitationRotated, InvitationUsed)
 
 

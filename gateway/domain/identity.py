@@ -32,6 +32,8 @@ class Actor:
 
 
 SYSTEM = Actor(ActorType.SYSTEM, "system", "Gateway")
+INVITED = Actor(ActorType.PERSON, "invited", "")
+"""Whoever has an invitation's link; nothing more is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
