@@ -17,7 +17,8 @@ routes = Endpoints()
 ALL = "/organisations/{organisation}/mapping-rules"
 ONE = "/organisations/{organisation}/mapping-rules/{rule}"
 MANAGE = holds("mappings.manage")
-UNFIT = (errors.AlreadyExists, errors.RoleAboveOwn, errors.ScopeUndecided)
+GIVING = (errors.RoleAboveOwn, errors.OwnAccess)
+UNFIT = (errors.AlreadyExists, *GIVING, errors.ScopeUndecided)
 
 Priority = Annotated[int, Field(ge=1, le=1_000_000)]
 Sections = dict[
@@ -101,7 +102,7 @@ def change(uow: UnitOfWork, rule: UUID, body: RuleChange) -> Rule:
     return read(uow, rule)
 
 
-@routes.endpoint(f"DELETE {ONE}", MANAGE, status=204, tagged=True, errors=(errors.RoleAboveOwn,))
+@routes.endpoint(f"DELETE {ONE}", MANAGE, status=204, tagged=True, errors=GIVING)
 def delete(uow: UnitOfWork, rule: UUID) -> None:
     """Delete a rule; its people fall through to the next one, or to the connection's default."""
     mapping.delete_rule(uow, rule)

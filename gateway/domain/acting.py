@@ -85,6 +85,31 @@ def require_may_grant(author: Acting, chatbot_id: UUID, sections: Mapping[str, L
             )
 
 
+def require_may_raise(
+    author: Acting,
+    roles: tuple[RoleTemplate | None, RoleTemplate],
+    scope: Scope,
+    granted: Iterable[tuple[UUID, str, Level]],
+) -> None:
+    """Refuse a narrowed author to open by another role what they do not have themselves.
+
+    `roles` are the member's and the one that is given. What the member was granted was bounded by
+    the former; `scope` is whether they see every chatbot instead.
+    """
+    present, wanted = roles
+
+    def opened(section: str, granted: Level) -> Level:
+        before = Level.NONE if present is None else min(granted, present.level(section))
+        after = min(granted, wanted.level(section))
+        return after if after > before else Level.NONE
+
+    if any(opened(section, Level.WRITE) for section in wanted.sections):
+        require_may_give_scope(author, scope)
+    for chatbot_id, section, level in granted:
+        if opened(section, level):
+            require_may_grant(author, chatbot_id, {section: opened(section, level)})
+
+
 def require_may_map(
     author: Acting, rule: MappingRule, roles: Mapping[UUID, RoleDefinition], owners: str
 ) -> None:

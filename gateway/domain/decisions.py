@@ -238,6 +238,20 @@ def powers(document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(reached).union(said)
 
 
+def widens(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether one document allows something that the other does not, on any chatbot."""
+    if powers(after) - powers(before):
+        return True
+    if Scope.ALL in (before["scope"], after["scope"]):
+        return before["scope"] != Scope.ALL and bool(after["ceiling"] or after["bot_atoms"])
+    held = before["chatbots"]
+    return any(
+        LEVELS[word] > LEVELS[held.get(chatbot, {}).get(section, "none")]
+        for chatbot, sections in after["chatbots"].items()
+        for section, word in sections.items()
+    )
+
+
 def refusal(access: Access, code: str) -> errors.GatewayError:
     """Return the error that a decision's code stands for, with what would change it."""
     helpful = tuple(lever.text for lever in levers(code, access.managed_by, access.source))

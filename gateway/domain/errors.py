@@ -84,7 +84,7 @@ class RoleAboveOwn(GatewayError):
 
 
 class OwnAccess(GatewayError):
-    """Nobody changes their own role, grants, scope or hold."""
+    """Nobody changes their own role, grants, scope or hold, nor what would give them more."""
 
     code = "own_access"
 

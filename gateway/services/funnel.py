@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import String, bindparam, select, type_coerce
 
 from gateway.domain.access import AccessFacts, RoleGrant, resolve
-from gateway.domain.decisions import Access
+from gateway.domain.decisions import Access, widens
+from gateway.domain.errors import OwnAccess
 from gateway.domain.events import Fact, Target
 from gateway.services import access, access_writes, conversations, membership_lists
 from gateway.services.alike import EPOCH, MEMBER, PERSON, Alike, Turn, only_grant
@@ -40,6 +41,8 @@ def recompute(uow: UnitOfWork, member_ids: Iterable[UUID], told: Told | None = N
     For exactly those: the epoch is bumped, the stored document replaced, `access.changed`
     recorded, and conversations that they may no longer answer go back to the queue. `told` hears
     of members whose access turned alike.
+
+    :raises OwnAccess: the author would have more than before.
     """
     ids = sorted(set(member_ids))
     if len(ids) == 1:
@@ -84,6 +87,7 @@ def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts, told: Told | N
     document = now.document()
     if document == before:
         return 0
+    _require_no_own_gain(uow, [row.id], before, document)
     epoch = row.access_epoch + 1
     uow.update(t.members, {"id": row.id}, access_epoch=epoch, **_columns(now, document))
     membership_lists.follow(uow, [row.id], before, document)
@@ -108,6 +112,7 @@ def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike, told: To
             for member_id in members:
                 _recompute_one(uow, uow.load(t.members, member_id), facts[member_id], told)
             continue
+        _require_no_own_gain(uow, members, turn.before, turn.now.document)
         whose = [(member_id, only_grant(facts[member_id])) for member_id in members]
         fact = _changed(SOMEBODY, EPOCH, turn.before, turn.now.document)
         columns = _columns(turn.now.access, turn.now.document)
@@ -117,6 +122,24 @@ def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike, told: To
         if told is not None:
             told(members, turn.before, turn.now.document)
     return sum(map(len, turns.values()))
+
+
+def _require_no_own_gain(
+    uow: UnitOfWork,
+    members: Sequence[UUID],
+    before: Mapping[str, Any],
+    document: Mapping[str, Any],
+) -> None:
+    """Refuse whoever widens their own access by what they change, be it a rule of their group's.
+
+    Owners of record have all that there is, whatever a preset or policy says that it is.
+    """
+    if uow.actor.member_id not in members or before["owner_of_record"]:
+        return
+    if widens(before, document):
+        raise OwnAccess(
+            "This would widen your own access.", levers=("Ask another member who may do it.",)
+        )
 
 
 def _columns(now: Access, document: Mapping[str, Any]) -> dict[str, Any]:

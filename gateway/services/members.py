@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import acting as rules
 from gateway.domain.access import RoleGrant
 from gateway.domain.errors import (
     DeprovisionedByIdP,
@@ -14,10 +15,14 @@ from gateway.domain.errors import (
     NotPermitted,
 )
 from gateway.domain.events import Fact, Target
+from gateway.domain.mapping import Scope
 from gateway.domain.memberships import DeactivatedBy, MemberState
+from gateway.domain.permissions import Level
 from gateway.domain.plans import Cause, Outcome
+from gateway.domain.roles import RoleDefinition
 from gateway.domain.text import fold
 from gateway.services import (
+    access,
     acting,
     chatbots,
     departures,
@@ -269,6 +274,7 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     :raises ManagedByIdP: a live connection decides this member's role.
     :raises InvalidRequest: the role is the owner's, and there is a single one.
     :raises LastOwner: nobody else could act as owner.
+    :raises RoleAboveOwn: the role opens more than the author has.
     """
     member = get_present(uow, member_id)
     role = acting.require_may_give(uow, member, role_id)
@@ -276,6 +282,7 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     if role.is_owner_role and single and not member.owner_of_record:
         raise InvalidRequest("Ownership is transferred, not assigned.", field="role")
     acting.require_unmanaged(uow, member)
+    _require_may_raise(uow, member, role)
     if member.owner_of_record and role.is_owner_role:
         return
     if member.owner_of_record:
@@ -288,6 +295,16 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
     funnel.recompute(uow, [member_id])
     notices.role_changed(uow, [member], role.name)
     moves.promote_waiting(uow)
+
+
+def _require_may_raise(uow: UnitOfWork, member: Record, role: RoleDefinition) -> None:
+    present = next((x for x in access.roles_at(uow) if x.id == member.effective_role_id), None)
+    granted = [
+        (grant.chatbot_id, grant.section, Level.parse(grant.level))
+        for grant in grants.live(uow, member.id, "chatbot")
+    ]
+    scope = Scope(member.bot_scope) if role.narrowable else Scope.ALL
+    rules.require_may_raise(acting.author(uow), (present, role), scope, granted)
 
 
 def rename(uow: UnitOfWork, member_id: UUID, display_name: str, email: str | None) -> None:

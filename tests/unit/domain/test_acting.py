@@ -17,6 +17,7 @@ from gateway.domain.acting import (
     require_may_give_scope,
     require_may_grant,
     require_may_map,
+    require_may_raise,
     require_may_unmap,
     strongest,
 )
@@ -176,6 +177,30 @@ def test_a_supervisor_grants_agents_more_than_it_does_itself_where_it_sees_the_c
     supervisor = Author(resolve(facts), WHATSAPP.role("supervisor"))
     require_may_grant(supervisor, B1, {"conversations": Level.WRITE})
     assert refused(lambda: require_may_grant(supervisor, B2, {"conversations": Level.READ}))
+
+
+READER = custom(MEMBERS, 5, testing="read", name="reader")
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted", "no"),
+    [
+        (Scope.ALL, (), True),
+        (Scope.SELECTED, (), False),
+        (Scope.SELECTED, ((B1, "testing", Level.READ),), False),
+        (Scope.SELECTED, ((B1, "testing", Level.WRITE),), True),
+        (Scope.SELECTED, ((B1, "analytics", Level.WRITE),), False),
+        (Scope.SELECTED, ((B2, "analytics", Level.READ),), True),
+        (Scope.SELECTED, ((B2, "testing", Level.READ),), False),
+    ],
+)
+def test_a_narrowed_author_gives_no_role_that_opens_more_than_is_theirs(
+    scope: Scope, granted: tuple[tuple[UUID, str, Level], ...], no: bool
+) -> None:
+    raised = READER, MEMBERS.role("member")
+    assert refused(lambda: require_may_raise(NARROWED, raised, scope, granted)) is no
+    require_may_raise(acting(MEMBERS, "admin"), raised, scope, granted)
+    require_may_raise(NARROWED, (MEMBERS.role("member"), READER), scope, granted)
 
 
 ROLES = FIVE.organisation.roles

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.access import AccessFacts, resolve
+from gateway.domain.decisions import widens
 from gateway.domain.errors import (
     InvalidRequest,
     NotPermitted,
@@ -247,3 +248,32 @@ def test_visible_chatbots_of_a_narrowed_member_are_listed() -> None:
 def test_a_grant_on_a_section_that_the_role_lacks_shows_nothing() -> None:
     facts = by_hand(FIVE, "viewer", {B1: {"testing": "write"}})
     assert not resolve(facts).visible(B1)
+
+
+ONE = {B1: {"testing": "read"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wider"),
+    [
+        (by_hand(FIVE, "admin"), by_hand(FIVE, "owner"), True),
+        (by_hand(FIVE, "owner"), by_hand(FIVE, "admin"), False),
+        (by_hand(FIVE, "developer"), by_hand(FIVE, "developer", ONE), False),
+        (by_hand(FIVE, "developer", ONE), by_hand(FIVE, "developer"), True),
+        (by_hand(FIVE, "developer", ONE), by_hand(FIVE, "developer", ONE), False),
+        (
+            by_hand(FIVE, "developer", ONE),
+            by_hand(FIVE, "developer", {B1: {"testing": "write"}}),
+            True,
+        ),
+        (by_hand(FIVE, "developer", ONE), by_hand(FIVE, "developer", {B2: ONE[B1]}), True),
+        (by_hand(FIVE, "developer", ONE), by_hand(FIVE, "billing"), True),
+        (by_hand(FIVE, "viewer"), None, False),
+    ],
+)
+def test_access_widens_by_whatever_was_not_allowed_before(
+    before: AccessFacts, after: AccessFacts | None, wider: bool
+) -> None:
+    gone = replace(before, member=replace(before.member, state=MemberState.DEACTIVATED))
+    documents = [resolve(facts).document() for facts in (before, after or gone)]
+    assert widens(*documents) is wider
