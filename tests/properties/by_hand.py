@@ -93,7 +93,7 @@ recover = _on_member(ownership.recover)
 
 
 def set_role(hand: Hand) -> Verb:
-    member, role = hand.member(), hand.named(list(hand.house.roles.values()))
+    member, role = hand.free_member(), hand.named(list(hand.house.roles.values()))
     return lambda uow: members.set_role(uow, member, role)
 
 
@@ -128,7 +128,7 @@ def end_grants(hand: Hand) -> Verb:
 
 def narrow(hand: Hand) -> Verb:
     """Some chatbots alone; without any, whatever was granted one by one."""
-    member = hand.member()
+    member = hand.free_member()
     some = hand.house.chatbots and hand.rng.random() < 0.8
     few = {"conversations": "read"}
     levels = few if hand.rng.random() < 0.6 else hand.sections()
@@ -151,7 +151,8 @@ def hand_over(hand: Hand) -> Verb:
 
 def make_key(hand: Hand) -> Verb:
     """Of a member, or of the organisation with a role; some may do much."""
-    scopes = hand.some((("org.read",), sorted(ORG_ATOMS)))
+    few = ("org.read", "members.update", "members.invite", "roles.manage", "apikeys.manage")
+    scopes = hand.some((("org.read",), few, sorted(ORG_ATOMS)))
     member = hand.member() if hand.rng.random() < 0.7 else None
     role = None if member else hand.named(list(hand.house.roles.values()))
 

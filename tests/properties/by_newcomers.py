@@ -1,12 +1,13 @@
 """Invitations and what becomes of them, custom roles, ownership passed on, and payments."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from gateway.domain.identity import Actor, ActorType
+from gateway.domain.identity import INVITED, Actor, ActorType
 from gateway.domain.roles import CustomRole
 from gateway.domain.sessions import Factor, Session
 from gateway.domain.text import fold
@@ -15,6 +16,7 @@ from gateway.services import (
     credentials,
     direct_creation,
     invitations,
+    invited,
     ownership,
     roles,
     subscriptions,
@@ -24,18 +26,17 @@ from gateway.storage.person_work import PersonWork
 from gateway.storage.unit_of_work import UnitOfWork
 from tests.factories import PASSWORD_HASH
 from tests.properties.hand import Hand, Pointless, Verb
-from tests.properties.town import Invited
+from tests.properties.town import NEWCOMERS, Invited
 
 ORIGIN = "http://localhost"
-NEWCOMERS = tuple(f"{name}@new.test" for name in ("ivy", "lena", "pete", "noor"))
 FACTOR = frozenset({Factor.PASSWORD})
 
 # -- invitations ---------------------------------------------------------------------
 
 
 def _offer(hand: Hand) -> dict[str, Any]:
-    """Mostly by the owner, and mostly to somebody new, something narrow on one chatbot."""
-    if hand.rng.random() < 0.6:
+    """Often by the owner, and mostly to somebody new, something narrow on one chatbot."""
+    if hand.rng.random() < 0.3:
         hand.owner()
     fresh = hand.rng.random() < 0.7
     email = hand.some(NEWCOMERS) if fresh else hand.address()
@@ -52,10 +53,26 @@ def invite(hand: Hand) -> Verb:
     def verb(uow: UnitOfWork) -> Any:
         made = invitations.create(uow, wish, ORIGIN)
         if isinstance(made, invitations.Issued):
-            hand.house.invited.append(Invited(made.id, made.link.rpartition("/")[2], wish.email))
+            _note(hand, made, wish.email)
         return made
 
     return verb
+
+
+def invite_all(hand: Hand) -> Verb:
+    """Several at once, of whom some may be refused."""
+    wishes = [invitations.Wish(**_offer(hand)) for _ in range(hand.rng.randint(2, 4))]
+
+    def verb(uow: UnitOfWork) -> None:
+        for row in invitations.create_all(uow, wishes, ORIGIN):
+            if row.issued is not None:
+                _note(hand, row.issued, row.email)
+
+    return verb
+
+
+def _note(hand: Hand, made: invitations.Issued, email: str) -> None:
+    hand.house.invited.append(Invited(made.id, made.link.rpartition("/")[2], email))
 
 
 def create_directly(hand: Hand) -> Verb:
@@ -66,7 +83,8 @@ def create_directly(hand: Hand) -> Verb:
     return lambda uow: direct_creation.create(uow, new, ORIGIN)
 
 
-def _one(hand: Hand) -> Invited:
+def one(hand: Hand) -> Invited:
+    """An invitation, pending or not."""
     if not hand.house.invited:
         raise Pointless
     found = hand.rng.choice(hand.house.invited)
@@ -75,12 +93,12 @@ def _one(hand: Hand) -> Invited:
 
 
 def resend(hand: Hand) -> Verb:
-    sent = _one(hand)
+    sent = one(hand)
     return lambda uow: invitations.resend(uow, sent.id, ORIGIN)
 
 
 def copy_link(hand: Hand) -> Verb:
-    sent = _one(hand)
+    sent = one(hand)
 
     def verb(uow: UnitOfWork) -> None:
         link = invitations.copy_link(uow, sent.id, ORIGIN)
@@ -90,19 +108,42 @@ def copy_link(hand: Hand) -> Verb:
 
 
 def revoke(hand: Hand) -> Verb:
-    sent = _one(hand)
+    sent = one(hand)
     return lambda uow: invitations.revoke(uow, sent.id)
 
 
 def decline(hand: Hand) -> Verb:
-    sent = _one(hand)
+    sent, hand.actor = one(hand), INVITED
     return lambda uow: answering.decline(uow, sent.token)
 
 
 def accept(hand: Hand) -> Verb:
-    """Whoever was invited has an account, or makes one first, and follows the copied link."""
-    sent = _one(hand)
-    return lambda uow: answering.accept(uow, sent.token, signed_in(uow, sent.email))
+    """Whoever was invited has an account, or makes one first, and follows a link of theirs."""
+    sent, hand.actor = one(hand), INVITED
+    token, hand.through = hand.rng.choice((sent.token, mailed(hand, sent))), sent.id
+    return lambda uow: answering.accept(uow, token or sent.token, signed_in(uow, sent.email))
+
+
+def mail_newest(hand: Hand) -> Verb:
+    """Whoever has a link, dead or alive, has the newest one mailed to the invited address."""
+    sent, hand.actor = one(hand), INVITED
+    return lambda uow: answering.mail_newest(uow, sent.token, ORIGIN)
+
+
+def bounce(hand: Hand) -> Verb:
+    """The mail server says that a mail came back."""
+    sent = one(hand)
+    mail = hand.town.rows(t.invitations.select().where(t.invitations.c.id == sent.id))[0].mail_id
+    return lambda uow: invited.note_bounce(uow, mail, "No such mailbox.")
+
+
+def mailed(hand: Hand, sent: Invited) -> str | None:
+    """Return the secret of the link that was mailed last, which proves the mailbox."""
+    i, o = t.invitations.c, t.outbox.c
+    mail = select(o.payload).join(t.invitations, i.mail_id == o.id).where(i.id == sent.id)
+    text = next((row.payload["text"] for row in hand.town.rows(mail)), "")
+    found = re.search(r"/invitations/([\w-]+)", text)
+    return found[1] if found else None
 
 
 def signed_in(uow: UnitOfWork, email: str) -> Session:
@@ -129,11 +170,19 @@ def signed_in(uow: UnitOfWork, email: str) -> Session:
 
 
 def _definition(hand: Hand) -> CustomRole:
-    atoms = hand.some(((), ("contacts.read",), ("contacts.read", "templates.write")))
+    atoms = hand.some(
+        (
+            (),
+            ("contacts.read",),
+            ("contacts.read", "templates.write"),
+            ("members.invite", "members.update", "members.remove"),
+        )
+    )
     name = hand.some(("Seller", "Helper", "SELLER"))
     # Analytics is read alone, whatever the preset.
     sections = {each: x for each, x in hand.sections().items() if each != "analytics"}
-    return CustomRole(name=name, rank=hand.rng.randint(1, 30), atoms=atoms, sections=sections)
+    rank = hand.rng.choice((hand.rng.randint(1, 30), hand.rng.randint(1, 30), 85))
+    return CustomRole(name=name, rank=rank, atoms=atoms, sections=sections)
 
 
 def make_role(hand: Hand) -> Verb:

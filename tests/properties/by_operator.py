@@ -79,11 +79,9 @@ def change_plan(hand: Hand) -> Verb:
 
 
 def switch_preset(hand: Hand) -> Verb:
-    """By the operator or the founder, as it was previewed; now and then as it was not."""
+    """By whoever may, as it was previewed; now and then as it was not."""
     wish = preset_switch.Wish(preset=hand.some(PRESETS))
     stale = hand.rng.random() < 0.1
-    if hand.rng.random() < 0.5:
-        hand.owner()
 
     def verb(uow: UnitOfWork) -> None:
         token = preset_switch.preview(uow, wish).token
@@ -127,6 +125,10 @@ def appoint_keeper(hand: Hand) -> Verb:
 
 def end_keeper(hand: Hand) -> Verb:
     return lambda uow: break_glass.end(uow, hand.house.owner_id)
+
+
+def confirm_keeper(hand: Hand) -> Verb:
+    return lambda uow: break_glass.confirm(uow, hand.house.owner_id)
 
 
 def close_house(_: Hand) -> Verb:

@@ -9,7 +9,7 @@ from uuid import UUID
 from gateway.domain.errors import GatewayError
 from gateway.domain.identity import Actor, ActorType
 from gateway.domain.permissions import SECTIONS
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.factories import OPERATOR
 from tests.properties.town import PEOPLE, House, Town, View
 
@@ -27,6 +27,10 @@ class Outcome:
     wish: tuple[Any, ...] = ()
     refusal: GatewayError | None = None
     committed: bool = True
+    where: tuple[House, ...] = ()
+    """The organisations that it may change; people's own business changes none."""
+    through: UUID | None = None
+    """The invitation that it answers."""
 
     def __str__(self) -> str:
         said = "" if self.refusal is None else f" -> {self.refusal.code}"
@@ -57,6 +61,7 @@ class Hand:
     view: View
     actor: Actor = OPERATOR
     wish: list[Any] = field(default_factory=list)
+    through: UUID | None = None
 
     @property
     def rng(self) -> Random:
@@ -81,6 +86,12 @@ class Hand:
         if self.rng.random() < 0.04:
             return self.named(sorted(self.view.of(self.town.other(self.house))))
         return self.named(sorted(self.view.of(self.house)))
+
+    def free_member(self) -> UUID:
+        """Mostly somebody whose role is given by hand, and who does not own."""
+        members = self.view.of(self.house).values()
+        free = [m.id for m in members if not (m.managed_by or m.owner_of_record or m.removed_at)]
+        return self.named(free) if free and self.rng.random() < 0.7 else self.member()
 
     def connection(self) -> UUID:
         """One of the connections that are there."""
@@ -115,4 +126,14 @@ class Hand:
 
 
 Verb = Callable[[UnitOfWork], Any]
-Deed = Callable[[Hand], Verb]
+
+
+@dataclass(frozen=True)
+class AtLarge:
+    """A verb about people, which opens its units itself, in these organisations or in none."""
+
+    run: Callable[[Work], Any]
+    where: tuple[House, ...] = ()
+
+
+Deed = Callable[[Hand], Verb | AtLarge]

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from gateway.services import erasure
 from gateway.storage import tables as t
+from tests.factories import OPERATOR
 from tests.properties.hand import Outcome
 from tests.properties.powers import powers
 from tests.properties.town import House, Town, View
@@ -17,22 +19,40 @@ SHOWN = ("standing", "role", "scope", "org_atoms", "ceiling", "bot_atoms", "chat
 
 def broken(town: Town, before: View, after: View, deed: Outcome) -> Iterator[str]:
     """Say which laws the deed broke."""
-    house, other = deed.house, town.other(deed.house)
-    if before.of(other) != after.of(other) or _terms(before, other) != _terms(after, other):
-        yield "the organisation next door changed"
+    for house in town.houses:
+        same = before.of(house) == after.of(house) and _terms(before, house) == _terms(after, house)
+        if house not in deed.where and not same:
+            yield f"the deed was not about {house.slug}, which changed"
     if not deed.committed:
         if before != after:
             yield "a refused deed changed something"
         return
+    for house in deed.where:
+        yield from _kept(town, before, after, deed, house)
+    if deed.deed == "erase":
+        yield from _left_of_the_erased(town, str(deed.wish[-1]))
+
+
+def _kept(town: Town, before: View, after: View, deed: Outcome, house: House) -> Iterator[str]:
     if deed.refusal is not None:
         yield from _contained_only(before, after, house)
     yield from _owners(after, house)
     yield from _inactive(before, after, house)
     yield from _epochs(before, after, house)
     yield from _telling(town, before, after, house)
-    yield from _seats(town, before, after, deed)
+    yield from _seats(town, before, after, house)
     if deed.takes:
         yield from _added(before, after, house)
+
+
+def _left_of_the_erased(town: Town, name: str) -> Iterator[str]:
+    """Erasing once more would find nothing."""
+    with town.work.platform() as database:
+        sought = erasure.find(database, name)
+    for each in sought.organisations:
+        found = town.work.run(each, OPERATOR, lambda uow: erasure.rehearse(uow, sought))
+        if not found.is_nothing:
+            yield f"{name} was erased, and {found.erased} of it is left"
 
 
 def _terms(view: View, house: House) -> Any:
@@ -127,9 +147,8 @@ def _told(town: Town, house: House, after: View) -> list[Any]:
     )
 
 
-def _seats(town: Town, before: View, after: View, deed: Outcome) -> Iterator[str]:
+def _seats(town: Town, before: View, after: View, house: House) -> Iterator[str]:
     """Invariant 7, and the counters."""
-    house = deed.house
     here = after.organisations[house.organisation_id]
     members = after.of(house).values()
     active = [m for m in members if m.state == "active"]

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from gateway.storage import tables as t
 from tests.properties.town import House, Town
@@ -31,11 +32,13 @@ class Books:
 def books(town: Town, house: House) -> Books:
     """Read everything that access follows from."""
 
+    with town.work.platform() as database:
+        return _books(database, house)
+
+
+def _books(database: Connection, house: House) -> Books:
     def live(table: Any) -> list[Any]:
-        wanted = select(table).where(table.c.organisation_id == house.organisation_id)
-        if "valid_to" in table.c:
-            wanted = wanted.where(table.c.valid_to.is_(None))
-        return list(town.rows(wanted))
+        return list(database.execute(_open(table), {"here": house.organisation_id}).all())
 
     people = {user.id: user for user in live(t.directory_users)}
     groups: dict[tuple[UUID, UUID | None], set[UUID]] = defaultdict(set)
@@ -53,7 +56,7 @@ def books(town: Town, house: House) -> Books:
     for row in live(t.team_seats):
         seats[row.member_id].add(str(row.team_id))
     o = t.organisations.c
-    state = town.rows(select(o.state).where(o.id == house.organisation_id))[0].state
+    state = database.execute(select(o.state).where(o.id == house.organisation_id)).scalar()
     return Books(
         {row.id: row.definition for row in live(t.roles) if not row.deleted},
         {row.id: row for row in live(t.connections)},
@@ -66,8 +69,26 @@ def books(town: Town, house: House) -> Books:
     )
 
 
-def expected(here: Books, member: Any) -> dict[str, Any]:
-    """Return the parts of the access document that say what the member may do."""
+@dataclass(frozen=True)
+class Title:
+    """What a member may do as soon as nothing closes it: no rest, no hold, no closed house."""
+
+    role_id: UUID | None
+    role: Any
+    scope: str
+    chatbots: dict[str, dict[str, str]]
+    teams: set[str]
+
+
+@cache
+def _open(table: Table) -> Select[Any]:
+    """Return the query for the open rows; made once, as it is asked after every deed."""
+    wanted = select(table).where(table.c.organisation_id == bindparam("here"))
+    return wanted.where(table.c.valid_to.is_(None)) if "valid_to" in table.c else wanted
+
+
+def title(here: Books, member: Any) -> Title:
+    """Derive role, scope and grants, whether or not they open anything at the moment."""
     connection = here.connections.get(member.managed_by)
     managed = connection is not None and connection.state == "active"
     mine = here.groups[member.managed_by, member.id] if managed else set()
@@ -75,18 +96,26 @@ def expected(here: Books, member: Any) -> dict[str, Any]:
     winner = _winner(rules, here)
     role_id = _role(here, member, winner, connection if managed else None)
     role = here.roles[role_id] if role_id else None
-    shut = _shut(member, role) if here.is_open else "not_visible"
     scope = _scope(here, member, role, winner, connection if managed else None)
     teams = here.seats[member.id] | {str(rule.team_id) for rule in rules if rule.team_id}
-    narrow = scope == "selected" and not shut
+    narrow = scope == "selected" and role is not None
+    chatbots = _narrowed(here, member, rules if managed else None, role) if narrow else {}
+    return Title(role_id, role, scope, chatbots, teams)
+
+
+def expected(here: Books, member: Any) -> dict[str, Any]:
+    """Return the parts of the access document that say what the member may do."""
+    held = title(here, member)
+    shut = _shut(member, held.role) if here.is_open else "not_visible"
+    role = None if shut else held.role
     return {
         "standing": shut,
-        "role": str(role_id) if role_id else None,
-        "scope": scope,
-        "org_atoms": sorted(role["org_atoms"]) if role and not shut else [],
-        "ceiling": dict(sorted(role["sections"].items())) if role and not shut else {},
-        "chatbots": _narrowed(here, member, rules if managed else None, role) if narrow else {},
-        "teams": [] if shut else sorted(teams),
+        "role": str(held.role_id) if held.role_id else None,
+        "scope": held.scope,
+        "org_atoms": sorted(role["org_atoms"]) if role else [],
+        "ceiling": dict(sorted(role["sections"].items())) if role else {},
+        "chatbots": held.chatbots if role else {},
+        "teams": [] if shut else sorted(held.teams),
     }
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import TextClause, bindparam, select, text
 
 from gateway.storage import tables as t
 from tests.properties.hand import Outcome
 from tests.properties.town import House, Town
 
 Rows = Mapping[str, frozenset[str]]
+
+OWN_BUSINESS = frozenset({"sign_up", "erase"})
+"""Deeds that are about a person: nobody else's word changes one."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +30,28 @@ def stored(town: Town) -> Stored:
 
 
 def _rows(town: Town, house: House) -> Rows:
-    own = [table for table in t.metadata.sorted_tables if "organisation_id" in table.c]
-    found: dict[str, frozenset[str]] = {
-        table.name: frozenset(
-            map(
-                str,
-                town.rows(select(table).where(table.c.organisation_id == house.organisation_id)),
-            )
-        )
-        for table in own
+    own = [table.name for table in t.metadata.sorted_tables if "organisation_id" in table.c]
+    places = {**dict.fromkeys(own, "organisation_id"), "organisations": "id"}
+    return {
+        name: frozenset(map(str, town.rows(_as_stored(name, column, house))))
+        for name, column in places.items()
     }
-    itself = select(t.organisations).where(t.organisations.c.id == house.organisation_id)
-    return {**found, "organisations": frozenset(map(str, town.rows(itself)))}
+
+
+def _as_stored(name: str, column: str, house: House) -> TextClause:
+    """Return a query whose rows nobody turns into values first: they are only compared."""
+    here = bindparam("here", house.organisation_id, type_=t.organisations.c.id.type)
+    return text(f"SELECT * FROM {name} WHERE {column} = :here").bindparams(here)  # noqa: S608
 
 
 def broken(town: Town, before: Stored, after: Stored, deed: Outcome) -> Iterator[str]:
     """Say which rows changed that must not (invariants 5 and 8)."""
-    if before.persons - after.persons:
+    if before.persons - after.persons and deed.deed not in OWN_BUSINESS:
         yield "a person changed"
     for slug, here in before.houses.items():
         if here["audit_events"] - after.houses[slug]["audit_events"]:
             yield f"an audit event of {slug} changed"
-    spared = [town.other(deed.house)] if deed.committed else list(town.houses)
+    spared = [house for house in town.houses if house not in deed.where or not deed.committed]
     for house in spared:
         yield from _changed(house, before.houses[house.slug], after.houses[house.slug])
 

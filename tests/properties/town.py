@@ -11,6 +11,7 @@ from sqlalchemy import Row, select
 
 from gateway.domain.connections import Connection
 from gateway.domain.identity import Actor, ActorType
+from gateway.domain.roles import CustomRole
 from gateway.services import (
     asserted_groups,
     break_glass,
@@ -18,7 +19,9 @@ from gateway.services import (
     connections,
     directory_groups,
     domains,
+    narrowing,
     organisations,
+    roles,
     teams,
 )
 from gateway.storage import tables as t
@@ -30,6 +33,9 @@ T = TypeVar("T")
 PRESETS = ("five_role", "members_invitations", "whatsapp", "pleep", "pingback")
 PEOPLE = ("owner", "second", "anna", "bert", "carl", "Änne")
 """First names; everybody has an address at both organisations and at one outside."""
+
+NEWCOMERS = tuple(f"{name}@new.test" for name in ("ivy", "lena", "pete", "noor"))
+"""Who is nobody yet."""
 
 CERTIFICATE = certificate()
 GROUPS = ("Eng", "Support", "Sales", "ENG ops")
@@ -133,7 +139,7 @@ def town(work: Work, rng: Random, name: str) -> Town:
 
 
 def _house(work: Work, rng: Random, slug: str) -> House:
-    preset = rng.choice(PRESETS)
+    preset = rng.choice((*PRESETS, "members_invitations"))
 
     def found(uow: UnitOfWork) -> tuple[UUID, UUID]:
         new = organisations.NewOrganisation(
@@ -172,6 +178,8 @@ def _house(work: Work, rng: Random, slug: str) -> House:
         add_sign_on(uow, house, rng)
         house.chatbots += [chatbots.create(uow, name) for name in ("Sales", "Care")]
         house.teams.append(teams.create(uow, "First"))
+        if preset == "members_invitations":
+            _let_somebody_lead(uow, house)
         rows = uow.all(uow.own(t.roles))
         house.roles = {row.key: row.id for row in rows}
         return house
@@ -184,6 +192,18 @@ def _house(work: Work, rng: Random, slug: str) -> House:
         lambda uow: organisations.change_subscription(uow, seat_limit=limit),
     )
     return house
+
+
+def _let_somebody_lead(uow: UnitOfWork, house: House) -> None:
+    """Add a member whose own role lets them manage others, and who sees one chatbot alone."""
+    atoms = ("members.invite", "members.update", "members.remove")
+    sections = {"conversations": "write", "testing": "read"}
+    lead = roles.create(uow, CustomRole(name="Lead", rank=20, atoms=atoms, sections=sections))
+    member_id = organisations.add_member(
+        uow, email=f"lead@{house.slug}.test", display_name="Lea Lead", role=f"custom_{lead.hex}"
+    )
+    narrowing.narrow(uow, member_id, {house.chatbots[0]: sections})
+    house.custom.append(lead)
 
 
 def add_connection(uow: UnitOfWork, house: House, rng: Random, name: str) -> None:
