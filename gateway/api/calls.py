@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from gateway.domain.errors import (
     InvalidRequest,
     NotFound,
     NotPermitted,
+    PlanFeature,
     PreconditionFailed,
     Refused,
 )
@@ -262,10 +264,12 @@ class _Turn:
         if self.endpoint.allow.fresh:
             self.principal.require_fresh(self.dispatcher.work.clock())
         atom = self.endpoint.allow.atom
-        if atom is not None:
-            self.principal.require(
-                atom, self.ids.get(CHATBOT) if self.endpoint.on_chatbot else None
-            )
+        if atom is None:
+            return
+        chatbot = self.ids.get(CHATBOT) if self.endpoint.on_chatbot else None
+        # The plan is asked last: whoever lacks the permission is refused for that.
+        with suppress(PlanFeature) if self.endpoint.allow.beyond_plan else nullcontext():
+            self.principal.require(atom, chatbot)
 
     def _change(self, uow: UnitOfWork) -> Answer | Refused:
         self._require_match(uow)

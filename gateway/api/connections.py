@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from gateway.api.calls import Call
-from gateway.api.endpoint import Endpoints, holds
+from gateway.api.endpoint import Endpoints, beyond_plan, holds
 from gateway.api.models import SHOWN_ONCE, Answer, Body, Instant, Name, Page, Query
 from gateway.api.paging import Paging
 from gateway.domain import errors
@@ -20,6 +20,7 @@ ALL = "/organisations/{organisation}/scim-connections"
 ONE = "/organisations/{organisation}/scim-connections/{connection}"
 TOKENS = f"{ONE}/tokens"
 MANAGE = holds("scim.manage")
+END = beyond_plan(MANAGE)
 UNFIT = (
     errors.PlanFeature,
     errors.SuccessorRequired,
@@ -151,14 +152,14 @@ def create(uow: UnitOfWork, call: Call, body: NewConnection) -> Connection:
     return read(uow, call, connections.create(uow, **body.model_dump(exclude_unset=True)))
 
 
-@routes.endpoint(f"GET {ALL}", MANAGE)
+@routes.endpoint(f"GET {ALL}", END)
 def listing(uow: UnitOfWork, call: Call, page: Paging) -> Page[Connection]:
     """List the SCIM connections."""
     rows = lists.connections(uow, page.after, page.fetch)
     return page.page(rows, lambda row: _shown(call, row))
 
 
-@routes.endpoint(f"GET {ONE}", MANAGE, tagged=True)
+@routes.endpoint(f"GET {ONE}", END, tagged=True)
 def read(uow: UnitOfWork, call: Call, connection: UUID) -> Connection:
     """Read a connection."""
     return _shown(call, connections.get(uow, connection))
@@ -171,13 +172,13 @@ def change(uow: UnitOfWork, call: Call, connection: UUID, body: ConnectionChange
     return read(uow, call, connection)
 
 
-@routes.endpoint(f"DELETE {ONE}", MANAGE, status=204, tagged=True, errors=(errors.RoleAboveOwn,))
+@routes.endpoint(f"DELETE {ONE}", END, status=204, tagged=True, errors=(errors.RoleAboveOwn,))
 def delete(uow: UnitOfWork, connection: UUID, query: DeletionQuery) -> None:
     """Delete a connection: its tokens die first, then its people are kept or deactivated."""
     connections.delete(uow, connection, query.people)
 
 
-@routes.endpoint(f"POST {ONE}:disable", MANAGE, errors=(errors.RoleAboveOwn,))
+@routes.endpoint(f"POST {ONE}:disable", END, errors=(errors.RoleAboveOwn,))
 def disable(uow: UnitOfWork, call: Call, connection: UUID) -> Connection:
     """Let a connection decide no longer; what its people have becomes theirs by hand."""
     connections.disable(uow, connection)
@@ -191,7 +192,7 @@ def enable(uow: UnitOfWork, call: Call, connection: UUID) -> Connection:
     return read(uow, call, connection)
 
 
-@routes.endpoint(f"GET {ONE}/attention-items", MANAGE)
+@routes.endpoint(f"GET {ONE}/attention-items", END)
 def attention_items(uow: UnitOfWork, connection: UUID) -> AttentionItems:
     """List what needs an admin's eye, at most 500 items."""
     connections.get(uow, connection)
@@ -210,7 +211,7 @@ def issue_token(uow: UnitOfWork, connection: UUID, body: NewToken) -> IssuedToke
     )
 
 
-@routes.endpoint(f"GET {TOKENS}", MANAGE)
+@routes.endpoint(f"GET {TOKENS}", END)
 def tokens(uow: UnitOfWork, connection: UUID) -> Tokens:
     """List a connection's tokens, dead ones too; never a secret."""
     connections.get(uow, connection)
@@ -228,7 +229,7 @@ def rotate_token(uow: UnitOfWork, connection: UUID, token: UUID, body: Rotation)
     return _issued(scim_tokens.rotate(uow, connection, token, overlap))
 
 
-@routes.endpoint(f"POST {TOKENS}/{{token}}:revoke", MANAGE, status=204)
+@routes.endpoint(f"POST {TOKENS}/{{token}}:revoke", END, status=204)
 def revoke_token(uow: UnitOfWork, connection: UUID, token: UUID) -> None:
     """Kill a token at once."""
     connections.get(uow, connection)

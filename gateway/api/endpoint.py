@@ -47,6 +47,7 @@ class Allow:
     person: bool = False
     fresh: bool = False
     link: bool = False
+    beyond_plan: bool = False
 
 
 OPERATOR = Allow(operator=True)
@@ -79,6 +80,11 @@ def holds_or_operator(atom: str) -> Allow:
 def freshly(allow: Allow) -> Allow:
     """The same callers, in a session whose person proved a moment ago who they are."""
     return replace(allow, fresh=True)
+
+
+def beyond_plan(allow: Allow) -> Allow:
+    """The same callers, also once the plan has lost the feature: they may still look and end."""
+    return replace(allow, beyond_plan=True)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from gateway.api.endpoint import Endpoints
 from gateway.api.models import Name, Page
 from gateway.api.paging import Paging
 from gateway.api.sign_on import (
+    END,
     MANAGE,
     UNFIT,
     Rules,
@@ -116,14 +117,14 @@ def create(
     return read(uow, call, made)
 
 
-@routes.endpoint(f"GET {ALL}", MANAGE)
+@routes.endpoint(f"GET {ALL}", END)
 def listing(uow: UnitOfWork, call: Call, page: Paging) -> Page[OIDCConnection]:
     """List the OpenID Connect connections."""
     rows = sso_views.listing(uow, PROTOCOL, page.after, page.fetch)
     return page.page(rows, lambda row: read(uow, call, row.id))
 
 
-@routes.endpoint(f"GET {ONE}", MANAGE, tagged=True)
+@routes.endpoint(f"GET {ONE}", END, tagged=True)
 def read(uow: UnitOfWork, call: Call, oidc_connection: UUID) -> OIDCConnection:
     """Read a connection."""
     view = sso_views.view(uow, oidc_connection, PROTOCOL)

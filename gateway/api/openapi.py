@@ -132,7 +132,8 @@ def _description(endpoint: Endpoint) -> str:
         who.append("operator keys")
     if allow.link:
         who.append("whoever has the link" + (" and is signed in" if allow.person else ""))
-    return f"{endpoint.details}\n\nFor {' and '.join(who)}.".strip()
+    plan = " Also once the plan has lost the feature." if allow.beyond_plan else ""
+    return f"{endpoint.details}\n\nFor {' and '.join(who)}.{plan}".strip()
 
 
 def _parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> Iterator[Schema]:

@@ -11,6 +11,7 @@ from gateway.api.endpoint import Endpoints
 from gateway.api.models import Body, Name, Page
 from gateway.api.paging import Paging
 from gateway.api.sign_on import (
+    END,
     MANAGE,
     UNFIT,
     Certificate,
@@ -125,14 +126,14 @@ def create(
     return read(uow, call, made)
 
 
-@routes.endpoint(f"GET {ALL}", MANAGE)
+@routes.endpoint(f"GET {ALL}", END)
 def listing(uow: UnitOfWork, call: Call, page: Paging) -> Page[SAMLConnection]:
     """List the SAML connections."""
     rows = sso_views.listing(uow, PROTOCOL, page.after, page.fetch)
     return page.page(rows, lambda row: read(uow, call, row.id))
 
 
-@routes.endpoint(f"GET {ONE}", MANAGE, tagged=True)
+@routes.endpoint(f"GET {ONE}", END, tagged=True)
 def read(uow: UnitOfWork, call: Call, saml_connection: UUID) -> SAMLConnection:
     """Read a connection."""
     view = sso_views.view(uow, saml_connection, PROTOCOL)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from gateway.api.calls import Call
 from gateway.api.connections import AttentionItem, AttentionItems, DeletionQuery
-from gateway.api.endpoint import Declared, Endpoints, Refusals, holds
+from gateway.api.endpoint import Allow, Declared, Endpoints, Refusals, beyond_plan, holds
 from gateway.api.models import SHOWN_ONCE, Answer, Body, Name, Page
 from gateway.api.paging import Paging
 from gateway.domain import errors
@@ -29,6 +29,7 @@ from gateway.services import (
 from gateway.storage.unit_of_work import UnitOfWork
 
 MANAGE = holds("sso.manage")
+END = beyond_plan(MANAGE)
 UNFIT = (errors.PlanFeature, errors.RoleAboveOwn)
 MOVES = (*UNFIT, errors.InvalidTransition)
 Unmapped = Literal["default_role", "no_access"]
@@ -230,12 +231,18 @@ class Noun:
         sso_views.load(uow, connection, self.protocol)
 
     def endpoint(
-        self, route: str, *, status: int = 200, tagged: bool = False, errors: Refusals = ()
+        self,
+        route: str,
+        allow: Allow = MANAGE,
+        *,
+        status: int = 200,
+        tagged: bool = False,
+        errors: Refusals = (),
     ) -> Callable[[Declared], Declared]:
         """Declare the function that follows as an endpoint of this protocol's module."""
 
         def declare(function: Declared) -> Declared:
-            self.routes.endpoint(route, MANAGE, status=status, tagged=tagged, errors=errors)(
+            self.routes.endpoint(route, allow, status=status, tagged=tagged, errors=errors)(
                 self._named(function)
             )
             return function
@@ -280,7 +287,7 @@ def _declare_moves(noun: Noun) -> None:
     """Declare testing, activating, disabling and deleting."""
     endpoint, own, reader, one = noun.endpoint, noun.own, noun.reader, noun.one
 
-    @endpoint(f"DELETE {one}", status=204, tagged=True, errors=MOVES)
+    @endpoint(f"DELETE {one}", END, status=204, tagged=True, errors=MOVES)
     def delete(uow: UnitOfWork, connection: UUID, query: DeletionQuery) -> None:
         """Delete a connection: its sessions die first, then its people are kept or deactivated."""
         own(uow, connection)
@@ -305,7 +312,7 @@ def _declare_moves(noun: Noun) -> None:
         found: SignOnConnection = reader(uow, call, connection)
         return found
 
-    @endpoint(f"POST {one}:disable", errors=MOVES)
+    @endpoint(f"POST {one}:disable", END, errors=MOVES)
     def disable(uow: UnitOfWork, call: Call, connection: UUID) -> SignOnConnection:
         """Let nobody sign in through a connection; its sessions end, its people stay."""
         own(uow, connection)
@@ -349,20 +356,20 @@ def _declare_views(noun: Noun) -> None:
     """Declare what is looked at, and groups that are known before."""
     endpoint, own, one = noun.endpoint, noun.own, noun.one
 
-    @endpoint(f"GET {one}/deletion-preview")
+    @endpoint(f"GET {one}/deletion-preview", END)
     def deletion_preview(uow: UnitOfWork, connection: UUID) -> DeletionPreview:
         """Show what a deletion would touch."""
         own(uow, connection)
         return DeletionPreview(**sso_views.deletion_preview(uow, connection))
 
-    @endpoint(f"GET {one}/traces")
+    @endpoint(f"GET {one}/traces", END)
     def trace_list(uow: UnitOfWork, connection: UUID, page: Paging) -> Page[Trace]:
         """List the sign-ins of seven days that were refused or tests, the newest first."""
         own(uow, connection)
         rows = traces.listing(uow, connection, page.after, page.fetch)
         return page.page(rows, Trace.model_validate)
 
-    @endpoint(f"GET {one}/traces/{{{noun.protocol}_trace}}")
+    @endpoint(f"GET {one}/traces/{{{noun.protocol}_trace}}", END)
     def trace_read(uow: UnitOfWork, connection: UUID, trace: UUID) -> Trace:
         """Read the checks of one sign-in."""
         own(uow, connection)
@@ -375,7 +382,7 @@ def _declare_views(noun: Noun) -> None:
         group_id = asserted_groups.named(uow, connection, body.value)
         return DeclaredGroup(id=group_id, value=body.value)
 
-    @endpoint(f"GET {one}/attention-items")
+    @endpoint(f"GET {one}/attention-items", END)
     def attention_items(uow: UnitOfWork, connection: UUID) -> AttentionItems:
         """List what needs an admin's eye, at most 500 items."""
         own(uow, connection)

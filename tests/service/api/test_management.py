@@ -53,10 +53,30 @@ def test_the_operator_changes_a_subscription(operator: Caller, owner: Caller) ->
     seen = made(operator.post(f"{path}:preview-change", wish), 200)
     changed = made(operator.patch(path, {**wish, "plan_token": seen["plan_token"]}), 200)
     assert (changed["seat_limit"], changed["features"]) == (3, [])
-    problem(owner.get("scim-connections"), 403, "plan_feature")
+    problem(owner.post("scim-connections", {"name": "Entra"}), 403, "plan_feature")
     problem(operator.patch(path, {"add_ons": ["rocket"]}), 422, "invalid_request")
     problem(operator.patch(path, {"plan": "rocket"}), 422, "invalid_request")
     assert made(operator.patch(path, {"seat_limit": None}), 200)["seat_limit"] is None
+
+
+def test_what_the_plan_has_lost_is_still_seen_and_ended(
+    operator: Caller, owner: Caller, acme: House
+) -> None:
+    one = f"scim-connections/{acme.connection.id}"
+    token = made(owner.post(f"{one}/tokens", {"name": "old"}))["id"]
+    subscription = f"/organisations/{owner.organisation_id}/subscription"
+    made(operator.patch(subscription, {"add_ons": []}), 200)
+    listed = made(owner.get("scim-connections"), 200)["items"]
+    assert [each["id"] for each in listed] == [str(acme.connection.id)]
+    assert token in [each["id"] for each in made(owner.get(f"{one}/tokens"), 200)["items"]]
+    assert made(owner.get("saml-connections"), 200)["items"] == []
+    problem(owner.post(f"{one}/tokens", {"name": "new"}), 403, "plan_feature")
+    problem(owner.post(f"{one}/tokens/{token}:rotate", {}), 403, "plan_feature")
+    problem(owner.patch(one, {"name": "Okta"}), 403, "plan_feature")
+    problem(owner.post(f"{one}:enable"), 403, "plan_feature")
+    assert owner.post(f"{one}/tokens/{token}:revoke").status_code == 204
+    assert made(owner.post(f"{one}:disable"), 200)["state"] == "disabled"
+    assert owner.delete(f"{one}?people=keep_members").status_code == 204
 
 
 def test_a_connection_is_made_and_speaks(owner: Caller, acme: House, work: Work) -> None:

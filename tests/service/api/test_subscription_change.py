@@ -52,7 +52,7 @@ def test_a_preview_names_features_connections_and_people_and_nothing_of_it_stays
     assert seen["renewal_before"] == seen["renewal_after"] == before["renewal"]
     done = ops.patch("subscription", {"add_ons": [], "plan_token": seen["plan_token"]})
     assert done.get_json()["features"] == []
-    problem(five.boss.get("scim-connections"), 403, "plan_feature")
+    problem(five.boss.post("scim-connections", {"name": "Entra"}), 403, "plan_feature")
 
 
 def test_a_limit_below_the_seats_in_use_is_cut_as_previewed_and_evicts_nobody(
