@@ -1,5 +1,7 @@
 """SCIM filters (RFC 7644 §3.4.2.2) compiled to SQL, and what sorting orders by."""
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +63,32 @@ def asks_what_changed_since(text: str) -> bool:
         and term.op in (CompareOperator.gt, CompareOperator.ge)
         for term in terms
     )
+
+
+@remembered(512)
+def is_served_by_index(text: str) -> bool:
+    """Whether a filter is one comparison that an index finds, and so takes no longer than its page.
+
+    All others may look at everybody.
+    """
+    node = ScimFilter(text).ast
+    return (
+        isinstance(node, Comparison)
+        and node.value is not None
+        and node.op in INDEXED.get(str(node.attr_path).lower(), ())
+    )
+
+
+EQUAL = frozenset({CompareOperator.eq})
+PREFIX = EQUAL | {CompareOperator.sw}
+LATER = EQUAL | {CompareOperator.gt, CompareOperator.ge}
+INDEXED: Mapping[str, AbstractSet[CompareOperator]] = {
+    "id": EQUAL,
+    "username": PREFIX,
+    "externalid": PREFIX,
+    "emails.value": PREFIX,
+    "meta.lastmodified": LATER,
+}
 
 
 def is_value_path_comparison(text: str) -> bool:

@@ -36,6 +36,9 @@ MAX_TERMS = 100
 MAX_DEPTH = 16
 """Expressions of a filter inside each other; SQLite's parser gives up at some thirty."""
 
+SEARCH_SECONDS = 5.0
+"""How long each statement of a search may take that no index serves."""
+
 MAX_PATH = 1024
 """Characters of a path."""
 

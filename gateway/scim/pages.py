@@ -13,14 +13,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from scim2_models import InvalidCursorException
+from scim2_models import InvalidCursorException, TooManyException
 from sqlalchemy import Row
 
 from gateway.domain.connections import Connection
 from gateway.domain.directory import StoredUser
 from gateway.domain.text import fold
-from gateway.scim.filters import asks_what_changed_since
-from gateway.scim.limits import require_filter
+from gateway.scim import limits
+from gateway.scim.filters import asks_what_changed_since, is_served_by_index
 from gateway.scim.queries import (
     LOOKUP_COLUMNS,
     Shape,
@@ -34,6 +34,7 @@ from gateway.scim.queries import (
 )
 from gateway.scim.rendering import Stored, group_entry
 from gateway.services import situations
+from gateway.storage.time_limits import TookTooLong, time_limit
 from gateway.storage.types import instant_text
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -82,9 +83,32 @@ class Page:
 def find_page(uow: UnitOfWork, connection: Connection, query: Query) -> Page:
     """Return one page of the connection's directory.
 
-    :raises SCIMException: the filter, the sort attribute or the cursor is not sound.
+    :raises SCIMException: the filter, the sort attribute or the cursor is not sound, or finding
+        the page takes too long.
     """
     shape, values = _shaped(uow, connection, query)
+    if _is_quick(shape):
+        return _page(uow, connection, query, shape, values)
+    try:
+        with time_limit(uow.connection, limits.SEARCH_SECONDS):
+            return _page(uow, connection, query, shape, values)
+    except TookTooLong:
+        raise TooManyException(detail=_TOO_MUCH) from None
+
+
+def _is_quick(shape: Shape) -> bool:
+    """Whether no order and no filter makes the database look at everybody."""
+    if shape.sort_by is not None:
+        return False
+    return shape.filter is None or is_served_by_index(shape.filter)
+
+
+_TOO_MUCH = "This search takes too long here: filter by userName, externalId, id or emails.value."
+
+
+def _page(
+    uow: UnitOfWork, connection: Connection, query: Query, shape: Shape, values: dict[str, Any]
+) -> Page:
     apart = shape.kinds == ("User",) and shape.related
     if apart:
         shape = replace(shape, related=False)
@@ -180,7 +204,7 @@ def _shaped(uow: UnitOfWork, connection: Connection, query: Query) -> tuple[Shap
         named=query.named,
     )
     if query.filter is not None:
-        require_filter(query.filter)
+        limits.require_filter(query.filter)
     lookup = _lookup(query)
     if lookup is not None:
         shape = replace(shape, filter=None, lookup=lookup[0])

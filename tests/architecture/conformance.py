@@ -20,6 +20,7 @@ from gateway.scim.limits import (
     MAX_TERMS,
     MAX_VALUES,
     MAX_WALKS,
+    SEARCH_SECONDS,
 )
 from gateway.scim.models import CURSOR_LIFE, MAX_PAGE_SIZE
 from tests.architecture.markdown import code, table
@@ -258,6 +259,11 @@ LIMITS = (
         "filter",
         f"{MAX_FILTER} bytes, {MAX_TERMS} comparisons, {MAX_DEPTH} inside each other",
         "400 `invalidFilter`",
+    ),
+    (
+        "each statement of a search that looks at everybody",
+        f"{SEARCH_SECONDS:g} seconds",
+        "400 `tooMany`",
     ),
     ("path", f"{MAX_PATH} characters", "400 `invalidPath`"),
     ("nesting of a body", "200 levels", "400 `invalidSyntax`"),

@@ -31,6 +31,7 @@ from tests.bench.report import Results
 from tests.bench.stage import Stage, Theatre
 
 KINDS = ("sqlite", "postgresql")
+CROWD = FirstSync(users=100_000, groups=1_000)
 
 
 @click.command()
@@ -45,6 +46,7 @@ KINDS = ("sqlite", "postgresql")
 )
 @click.option("--sync-users", default=1_000, show_default=True, help="Users of the first sync.")
 @click.option("--sync-groups", default=50, show_default=True, help="Its groups, of 20 members.")
+@click.option("--crowd-sync", is_flag=True, help="Play one of 100 000 users too, into nothing.")
 @click.option("--write", "page", type=click.Path(path_type=Path), help="Write a page of it too.")
 @click.option("--profile", "profiled", help="Say instead where this operation's time goes.")
 def main(
@@ -57,6 +59,7 @@ def main(
     sync: bool,
     sync_users: int,
     sync_groups: int,
+    crowd_sync: bool,
     page: Path | None,
     profiled: str | None,
 ) -> None:
@@ -75,7 +78,8 @@ def main(
                 click.echo(text)
         return
     size = FirstSync(users=sync_users, groups=sync_groups) if sync else None
-    results = [measure(kind, sizes, chosen, pace, size) for kind in kinds]
+    also = CROWD if crowd_sync else None
+    results = [measure(kind, sizes, chosen, pace, size, also) for kind in kinds]
     click.echo(report.text(results))
     if page is not None:
         page.write_text(report.page(results))
@@ -87,14 +91,18 @@ def measure(
     operations: Sequence[Operation],
     pace: Pace,
     sync: FirstSync | None,
+    also: FirstSync | None = None,
 ) -> Results:
-    """Measure operations on one database at several sizes."""
+    """Measure operations on one database at several sizes; `also` is synced into an empty one."""
     results = Results(kind)
     with _folder() as folder:
         theatre = Theatre(folder, pace)
         try:
             for size in sizes:
                 _measure_size(theatre, results, size, operations, sync)
+            if also is not None:
+                with theatre.stage(kind, 1, lambda *_: None) as stage:
+                    results.syncs.append(scenes.sync(stage, also))
         finally:
             theatre.close()
     return results
@@ -124,7 +132,7 @@ def _measure_size(
                 results.crowding[size] = lanes.crowding(stage)
                 results.consequences[size] = crowds.consequences(stage)
                 results.crowds[size] = crowds.crowd(stage)
-                results.syncs[size] = scenes.sync(stage, sync)
+                results.syncs.append(scenes.sync(stage, sync))
             if sync is not None and not results.sign_ins:
                 # Once: it does not depend on the directory's size.
                 results.sign_ins[size] = sign_in.sign_ins(stage, theatre.folder)

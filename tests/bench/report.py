@@ -41,7 +41,7 @@ class Results:
     kind: str
     multiples: dict[int, dict[str, Multiple]] = field(default_factory=dict)
     yardsticks: dict[int, Mapping[Yardstick, Cost]] = field(default_factory=dict)
-    syncs: dict[int, Sync] = field(default_factory=dict)
+    syncs: list[Sync] = field(default_factory=list)
     offboardings: dict[int, Offboarding] = field(default_factory=dict)
     crowding: dict[int, Mapping[str, float]] = field(default_factory=dict)
     consequences: dict[int, Consequences] = field(default_factory=dict)
@@ -140,9 +140,11 @@ def _section(results: Results) -> Iterator[str]:
 
 def _scenes(results: Results) -> Iterator[str]:
     yield from _many(results)
-    for size, sync in sorted(results.syncs.items()):
+    for sync in results.syncs:
         yield (
-            f"First sync beside {size} users: {sync.requests} requests, {sync.retries} retried, "
+            f"First sync of {sync.size.users} users and {sync.size.groups} groups of "
+            f"{sync.size.group_size}, beside {sync.beside} users: {sync.requests} requests, "
+            f"{sync.retries} retried, "
             f"{sync.wall:.1f} s wall{_sync_budget(results.kind, sync)}, "
             f"{sync.cpu:.1f} s CPU = {sync.cpu / sync.requests * 1000:.2f} ms a request; "
             f"server {sync.megabytes:.0f} MB, {sync.grown:+.0f} MB meanwhile."
@@ -184,8 +186,7 @@ def _shared(size: int, found: Fairness) -> Iterator[str]:
 def _sync_budget(kind: str, sync: Sync) -> str:
     """The budget is that of the default size."""
     reach, floor = SYNC_BUDGET[kind]
-    default = FirstSync().requests == sync.requests - sync.retries
-    return f" (to reach {reach:g} s, floor {floor:g} s)" if default else ""
+    return f" (to reach {reach:g} s, floor {floor:g} s)" if sync.size == FirstSync() else ""
 
 
 def _many(results: Results) -> Iterator[str]:

@@ -19,8 +19,10 @@ SYNC_BUDGET = {"sqlite": (6.0, 9.0), "postgresql": (7.5, 12.0)}
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """A first sync into an empty connection, in Entra ID's order."""
+    """A first sync into an empty connection, in Entra ID's order, beside other users."""
 
+    size: FirstSync
+    beside: int
     requests: int
     retries: int
     wall: float
@@ -54,6 +56,8 @@ def sync(stage: Stage, size: FirstSync) -> Sync:
     wall = time.perf_counter() - started
     after = _resident(meter.roots)
     return Sync(
+        size=size,
+        beside=stage.users,
         requests=report.requests,
         retries=report.retries,
         wall=wall,

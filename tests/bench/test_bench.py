@@ -137,10 +137,12 @@ def test_the_bench_measures_real_servers_and_prints_its_table(
     monkeypatch.setitem(sign_in.WORKERS, "postgresql", (2,))
     operations = [*named("GET user"), *named("POST user"), *named("explain")]
     small = FirstSync(users=4, groups=1, group_size=2, lanes=2)
-    results = measure(kind, [32, 40], operations, Pace(rounds=1, reads=2, writes=2), small)
+    alone = FirstSync(users=3, groups=1, group_size=1, lanes=1)
+    results = measure(kind, [32, 40], operations, Pace(rounds=1, reads=2, writes=2), small, alone)
     text = report.text([results])
     assert set(results.multiples[40]) == {each.name for each in operations}
-    assert results.syncs[32].requests == small.requests
+    assert [each.beside for each in results.syncs] == [32, 40, 1]
+    assert [each.requests for each in results.syncs] == [small.requests] * 2 + [alone.requests]
     assert results.offboardings[40].late == 0
     assert set(results.offboardings[40].refused) == {"access", "session", "key"}
     assert (results.crowds[32].members, results.consequences[32].members) == (32, 32)

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.scim import limits
 from gateway.scim.limits import MAX_DEPTH, MAX_KEY, MAX_MEMBERS, MAX_TERMS, MAX_VALUES, MAX_WALKS
 from tests.wire.scim.conftest import GROUP, IdP, refusal, resource, user
 
@@ -87,6 +88,21 @@ def test_the_deepest_filter_is_answered_and_a_deeper_one_is_not(okta: IdP, inner
     assert [each["id"] for each in found] == ([] if levels % 2 else [made["id"]])
     assert okta.get(f"/?filter={quote(deep)}").status_code == 200
     assert refusal(okta.get(f"/Users?filter={quote(f'not ({deep})')}")) == (400, "invalidFilter")
+
+
+def test_a_search_that_takes_too_long_is_ended_and_the_next_one_is_answered(
+    okta: IdP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        okta.create_user(f"user{number}", emails=addresses(5))
+    term = 'emails[type pr and value co "y"]'
+    everybody = "/Users?filter=" + quote(" or ".join([term] * (MAX_TERMS // 2)))
+    with monkeypatch.context() as hurry:
+        hurry.setattr(limits, "SEARCH_SECONDS", 0.001)
+        assert refusal(okta.get(everybody)) == (400, "tooMany")
+        found = okta.get("/Users?count=0&filter=" + quote('userName sw "user"'))
+        assert resource(found)["totalResults"] == 60, "an index serves it: no clock runs"
+    assert resource(okta.get(everybody))["totalResults"] == 0
 
 
 def test_a_patch_walks_through_entries_only_so_often(okta: IdP) -> None:
