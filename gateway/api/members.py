@@ -13,6 +13,7 @@ from gateway.api.models import Answer, Body, Instant, Page, Query, Search, Word
 from gateway.api.offboarding import GIVEN_ON, ConversationsDisposition, Disposition
 from gateway.api.paging import Paging
 from gateway.domain import errors
+from gateway.domain.decisions import role_of
 from gateway.domain.memberships import MemberState
 from gateway.services import access, audit, explaining, leaving, members, narrowing, roster
 from gateway.storage.unit_of_work import UnitOfWork
@@ -288,7 +289,7 @@ def _values(row: Any) -> dict[str, Any]:
     held = row.access_document
     return {
         **values,
-        "role_id": row.effective_role_id,
+        "role_id": role_of(held),
         "bot_scope": held["scope"],
         "chatbots": held["chatbots"],
     }

@@ -226,6 +226,12 @@ _OWNER_CEILING: Mapping[OwnerBotAccess, Level] = {
 }
 
 
+def role_of(document: Mapping[str, Any]) -> UUID | None:
+    """Return the effective role that a document names."""
+    role = document["role"]
+    return None if role is None else UUID(role["id"])
+
+
 def powers(document: Mapping[str, Any]) -> frozenset[str]:
     """Return the atoms that a document, or what is told of it, allows at the most."""
     ceiling = parse_sections(document.get("ceiling", {}))

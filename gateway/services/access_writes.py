@@ -35,21 +35,18 @@ Change = tuple[UUID, UUID | None]
 """A member, and the grant that gives the role if there is exactly one."""
 
 
-def write(
-    uow: UnitOfWork, changes: Sequence[Change], columns: Mapping[str, Any], told: Fact
-) -> None:
-    """Store what these members have in common now, bump their epochs, and tell each of them.
+def write(uow: UnitOfWork, changes: Sequence[Change], document: str, told: Fact) -> None:
+    """Store the document that these members share, bump their epochs, and tell each of them.
 
     In place of each one's own, the document has `MEMBER` and `GRANT`, and `told` has `MEMBER`,
     `PERSON` and `EPOCH`.
     """
     rows = listed([(member, grant, uow.new_id()) for member, grant in changes])
     own = {MEMBER: text_at(rows, 0), GRANT: text_at(rows, 1)}
-    document = _filled(columns["access_document"], own)
     uow.apply(
         update(t.members)
         .where(_is_named(uow, rows))
-        .values({**columns, "access_epoch": M.access_epoch + 1, "access_document": document})
+        .values(access_epoch=M.access_epoch + 1, access_document=_filled(document, own))
     )
     entries = _entries(uow, rows, told)
     uow.record_many(

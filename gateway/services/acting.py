@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from gateway.domain import acting as rules
 from gateway.domain.access import of_service_key
 from gateway.domain.acting import Acting, Author
+from gateway.domain.decisions import role_of
 from gateway.domain.errors import InvalidRequest, ManagedByIdP, NotPermitted, RoleAboveOwn
 from gateway.domain.identity import ActorType
 from gateway.domain.roles import RoleDefinition
@@ -81,7 +82,7 @@ def require_may_change(uow: UnitOfWork, member: Row[Any]) -> None:
     """Refuse to change or end the access of oneself or of somebody who ranks higher."""
     who = author(uow)
     if who is not None:
-        role_id = member.effective_role_id
+        role_id = role_of(member.access_document)
         target = _role(uow, role_id) if role_id is not None else None
         rules.require_may_act_on(who, member.id, target)
 

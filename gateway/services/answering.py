@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 
+from gateway.domain.decisions import role_of
 from gateway.domain.errors import (
     AlreadyExists,
     EmailMismatch,
@@ -250,8 +251,9 @@ def _still_given(uow: UnitOfWork, row: Row[Any]) -> RoleDefinition:
     if inviter.state == MemberState.REMOVED:
         return wanted
     rank = 0
-    if inviter.effective_role_id is not None:
-        rank = uow.load(t.roles, inviter.effective_role_id).rank
+    held = role_of(inviter.access_document)
+    if held is not None:
+        rank = uow.load(t.roles, held).rank
     able = inviter.state == MemberState.ACTIVE and not inviter.admin_hold
     owns = inviter.owner_of_record or not wanted.is_owner_role
     if rank < wanted.rank or not owns or (runs_the_house(wanted) and not able):

@@ -78,7 +78,7 @@ def first_access(
     access_now = resolve(access.of_newcomer(uow, access.member_facts(newcomer), role_grants))
     document = access_now.document()
     return FirstAccess(
-        {**_columns(access_now, document), "access_epoch": 1}, _changed(newcomer, 1, {}, document)
+        {"access_document": document, "access_epoch": 1}, _changed(newcomer, 1, {}, document)
     )
 
 
@@ -89,7 +89,7 @@ def _recompute_one(uow: UnitOfWork, row: Any, facts: AccessFacts, told: Told | N
         return 0
     _require_no_own_gain(uow, [row.id], before, document)
     epoch = row.access_epoch + 1
-    uow.update(t.members, {"id": row.id}, access_epoch=epoch, **_columns(now, document))
+    uow.update(t.members, {"id": row.id}, access_epoch=epoch, access_document=document)
     membership_lists.follow(uow, [row.id], before, document)
     uow.record(_changed(row, epoch, before, document))
     _return_lost(uow, [row.id], before, now)
@@ -115,8 +115,7 @@ def _recompute_many(uow: UnitOfWork, ids: Sequence[UUID], alike: Alike, told: To
         _require_no_own_gain(uow, members, turn.before, turn.now.document)
         whose = [(member_id, only_grant(facts[member_id])) for member_id in members]
         fact = _changed(SOMEBODY, EPOCH, turn.before, turn.now.document)
-        columns = _columns(turn.now.access, turn.now.document)
-        access_writes.write(uow, whose, {**columns, "access_document": turn.now.text}, fact)
+        access_writes.write(uow, whose, turn.now.text, fact)
         membership_lists.follow(uow, members, turn.before, turn.now.document)
         _return_lost(uow, members, turn.before, turn.now.access)
         if told is not None:
@@ -140,15 +139,6 @@ def _require_no_own_gain(
         raise OwnAccess(
             "This would widen your own access.", levers=("Ask another member who may do it.",)
         )
-
-
-def _columns(now: Access, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a member's row keeps of access."""
-    return {
-        "access_document": document,
-        "effective_role_id": now.role.id if now.role else None,
-        "every_chatbot": membership_lists.has_every_chatbot(document),
-    }
 
 
 SOMEBODY = SimpleNamespace(id=MEMBER, person_id=PERSON)

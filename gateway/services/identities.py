@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, and_, select
 
 from gateway.domain.addresses import is_address
+from gateway.domain.decisions import role_of
 from gateway.domain.errors import NotFound, SignInFailed
 from gateway.domain.events import Fact, Target
 from gateway.domain.memberships import DeactivatedBy, MemberState
@@ -41,7 +42,7 @@ def land(uow: UnitOfWork, rules: Rules, asserted: AssertedIdentity) -> Landing:
 
 def outranks(uow: UnitOfWork, rules: Rules, member: Any) -> bool:
     """Whether a member's role is above those who decided whom the connection trusts."""
-    role_id = member.effective_role_id
+    role_id = role_of(member.access_document)
     role = next((role for role in access.roles_at(uow) if role.id == role_id), None)
     return role is not None and role.rank > rules.trust_rank
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, update
 
 from gateway.domain.acting import require_may_act_on, require_may_give, require_may_give_scope
+from gateway.domain.decisions import role_of
 from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.events import Fact, Target
 from gateway.domain.mapping import Scope
@@ -144,7 +145,8 @@ def _require_owner(
         raise NotFound("No such member.")
     if uow.actor.member_id == member.id:
         return
-    held = uow.load(t.roles, member.effective_role_id) if member.effective_role_id else None
+    role_id = role_of(member.access_document)
+    held = uow.load(t.roles, role_id) if role_id else None
     role_held = RoleDefinition.of(held.id, held.definition) if held else None
     require_may_act_on(author, member.id, role_held)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.domain import acting as rules
 from gateway.domain.access import RoleGrant
+from gateway.domain.decisions import role_of
 from gateway.domain.errors import (
     DeprovisionedByIdP,
     InvalidRequest,
@@ -29,6 +30,7 @@ from gateway.services import (
     funnel,
     grants,
     invited,
+    membership_lists,
     moves,
     notices,
     offboarding,
@@ -86,6 +88,7 @@ def join(uow: UnitOfWork, joining: Joining) -> UUID:
     }
     first = funnel.first_access(uow, row, given)
     uow.create(t.member_versions, **row, **first.columns)
+    membership_lists.begin(uow, member_id, first.columns["access_document"])
     seats.follow(uow, (None, False), (joining.state, joining.owner_of_record))
     target = Target("member", str(member_id), joining.display_name)
     uow.record(Fact("member.created", (target,), after=_said(joining)))
@@ -298,7 +301,8 @@ def set_role(uow: UnitOfWork, member_id: UUID, role_id: UUID) -> None:
 
 
 def _require_may_raise(uow: UnitOfWork, member: Record, role: RoleDefinition) -> None:
-    present = next((x for x in access.roles_at(uow) if x.id == member.effective_role_id), None)
+    held = role_of(member.access_document)
+    present = next((x for x in access.roles_at(uow) if x.id == held), None)
     granted = [
         (grant.chatbot_id, grant.section, Level.parse(grant.level))
         for grant in grants.live(uow, member.id, "chatbot")

@@ -1,16 +1,18 @@
-"""By chatbot and by team whose members they are: what the stored documents say, as rows.
+"""By role, chatbot and team whose members they are: what the stored documents say, as rows.
 
-Lists filter by these rows instead of opening every document. The funnel alone writes them.
+Lists find by these rows instead of opening every document. The funnel alone writes them.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, exists, or_, union_all
+from sqlalchemy import Select, Table, delete, exists, or_, union_all, update
 
+from gateway.domain.decisions import role_of
 from gateway.services.walks import Filter
 from gateway.storage import tables as t
+from gateway.storage.among import among_these
 from gateway.storage.unit_of_work import UnitOfWork
 
 Document = Mapping[str, Any]
@@ -20,14 +22,24 @@ LISTS = (
 )
 """Table, its column, and what of the document it repeats."""
 
+M, R = t.members.c, t.member_roles.c
+
 
 def has_every_chatbot(document: Document) -> bool:
     """Whether a document opens every chatbot that there is, or will be."""
     return document["scope"] == "all" and bool(document["ceiling"] or document["bot_atoms"])
 
 
+def begin(uow: UnitOfWork, member_id: UUID, document: Document) -> None:
+    """Add the rows of a newcomer, whom nobody has put into a chatbot or team yet."""
+    uow.insert(t.member_roles, member_id=member_id, **_standing(document))
+
+
 def follow(uow: UnitOfWork, members: Sequence[UUID], before: Document, after: Document) -> None:
     """Let the rows of members whose documents are alike say what the new one says."""
+    standing = _standing(after)
+    if standing != _standing(before):
+        _stand(uow, members, standing)
     for table, column, name in LISTS:
         was, now = (frozenset(map(UUID, document.get(name, ()))) for document in (before, after))
         uow.insert_all(
@@ -42,22 +54,47 @@ def follow(uow: UnitOfWork, members: Sequence[UUID], before: Document, after: Do
             uow.apply(_ended(uow, table, column, members, was - now))
 
 
+def of_roles(uow: UnitOfWork, roles: Sequence[UUID]) -> Select[Any]:
+    """Return the statement of the ids of members who have one of these roles."""
+    return uow.own(t.member_roles, R.member_id).where(R.role_id.in_(roles))
+
+
+def by_role(uow: UnitOfWork, role: UUID) -> Filter:
+    """Return the filter by the effective role."""
+    held = uow.own(t.member_roles, R.member_id).where(R.role_id == role)
+    return Filter(held, exists(held.where(R.member_id == M.id)))
+
+
 def by_chatbot(uow: UnitOfWork, chatbot_id: UUID) -> Filter:
     """Return the filter by who sees a chatbot."""
-    m, c = t.members.c, t.member_chatbots.c
+    c = t.member_chatbots.c
     named = uow.own(t.member_chatbots, c.member_id).where(c.chatbot_id == chatbot_id)
-    every = uow.own(t.members, m.id).where(m.every_chatbot)
+    every = uow.own(t.member_roles, R.member_id).where(R.every_chatbot)
     return Filter(
         union_all(named, every),
-        or_(m.every_chatbot, exists(named.where(c.member_id == m.id))),
+        or_(exists(every.where(R.member_id == M.id)), exists(named.where(c.member_id == M.id))),
     )
 
 
 def by_team(uow: UnitOfWork, team_id: UUID) -> Filter:
     """Return the filter by who has a seat in a team, by hand or through a group."""
-    m, c = t.members.c, t.member_teams.c
+    c = t.member_teams.c
     seated = uow.own(t.member_teams, c.member_id).where(c.team_id == team_id)
-    return Filter(seated, exists(seated.where(c.member_id == m.id)))
+    return Filter(seated, exists(seated.where(c.member_id == M.id)))
+
+
+def _standing(document: Document) -> dict[str, Any]:
+    return {"role_id": role_of(document), "every_chatbot": has_every_chatbot(document)}
+
+
+def _stand(uow: UnitOfWork, members: Sequence[UUID], standing: Mapping[str, Any]) -> None:
+    if len(members) == 1:
+        uow.update(t.member_roles, {"member_id": members[0]}, **standing)
+        return
+    own = R.organisation_id == uow.organisation_id
+    uow.apply(
+        update(t.member_roles).where(own, among_these(R.member_id, members)).values(**standing)
+    )
 
 
 def _ended(
@@ -67,5 +104,5 @@ def _ended(
     return delete(table).where(
         c.organisation_id == uow.organisation_id,
         c[column].in_(sorted(gone)),
-        c.member_id.in_(members),
+        among_these(c.member_id, members),
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, select
 
 from gateway.domain.errors import BadEmail
 from gateway.domain.memberships import MemberState
-from gateway.services import access, outbox, terms
+from gateway.services import access, membership_lists, outbox, terms
 from gateway.services.messages.writing import Fact, Verbatim
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -83,7 +83,7 @@ def _administrators(uow: UnitOfWork, but: UUID | None) -> list[str]:
         uow.own(t.members, m.email)
         .where(
             m.state == MemberState.ACTIVE,
-            m.effective_role_id.in_(roles),
+            m.id.in_(membership_lists.of_roles(uow, roles)),
             *([m.id != but] if but else []),
             m.email.is_not(None),
             ~m.admin_hold,

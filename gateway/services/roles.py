@@ -18,7 +18,7 @@ from gateway.domain.invitations import InvitationState
 from gateway.domain.permissions import BASE_ATOMS
 from gateway.domain.roles import CustomRole, RoleDefinition, RoleTemplate, custom_role
 from gateway.domain.text import fold
-from gateway.services import acting, funnel, presets
+from gateway.services import acting, funnel, membership_lists, presets
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -149,7 +149,8 @@ def holders(uow: UnitOfWork, role_id: UUID) -> Holders:
 
 def _of_members(uow: UnitOfWork, role_id: UUID) -> list[UUID]:
     m = t.members.c
-    return _ids(uow, t.members, m.effective_role_id == role_id, m.state != "removed")
+    held = m.id.in_(membership_lists.of_roles(uow, [role_id]))
+    return _ids(uow, t.members, held, m.state != "removed")
 
 
 def _ids(uow: UnitOfWork, table: Any, *where: Any) -> list[UUID]:

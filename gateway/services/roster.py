@@ -18,7 +18,7 @@ from gateway.storage.unindexed import unindexed
 from gateway.storage.unit_of_work import UnitOfWork
 
 Order = Literal["joined", "name", "email", "role", "state", "last_active"]
-M = t.members.c
+M, R = t.members.c, t.member_roles.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +73,20 @@ def _stretches(uow: UnitOfWork, wanted: Wanted) -> Sequence[Stretch]:
         case "state":
             return walks.each_value(M.state, list(MemberState))
     roles = sorted(access.roles_at(uow), key=lambda role: (-role.rank, fold(role.name), role.id))
-    held = walks.each_value(M.effective_role_id, [role.id for role in roles])
-    return [*held, Stretch("none", M.effective_role_id.is_(None))]
+    held = walks.each_value(R.role_id, [role.id for role in roles], R.member_id)
+    return [*held, Stretch("none", R.role_id.is_(None), ids=R.member_id)]
 
 
 def _filters(uow: UnitOfWork, wanted: Wanted) -> Iterator[Filter]:
     values = {
         M.state: wanted.state,
-        M.effective_role_id: wanted.role_id,
         M.source: wanted.source,
         M.managed_by: wanted.managed_by,
         M.availability: wanted.availability,
     }
     yield from (walks.equals(uow, column, value) for column, value in values.items() if value)
+    if wanted.role_id:
+        yield membership_lists.by_role(uow, wanted.role_id)
     if wanted.chatbot_id:
         chatbots.get(uow, wanted.chatbot_id)
         yield membership_lists.by_chatbot(uow, wanted.chatbot_id)

@@ -22,7 +22,17 @@ from gateway.domain.plans import (
     renewal_lines,
     seats_used,
 )
-from gateway.services import access, funnel, invoices, moves, outbox, presets, proration, seats
+from gateway.services import (
+    access,
+    funnel,
+    invoices,
+    membership_lists,
+    moves,
+    outbox,
+    presets,
+    proration,
+    seats,
+)
 from gateway.services import terms as agreed
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -218,7 +228,9 @@ def _mail(uow: UnitOfWork, type: str, **facts: Any) -> None:
     roles = [role.id for role in access.roles_at(uow) if "billing.manage" in role.org_atoms]
     m = t.members.c
     payers = uow.own(t.members, m.email).where(
-        m.state == MemberState.ACTIVE, m.effective_role_id.in_(roles), m.email.is_not(None)
+        m.state == MemberState.ACTIVE,
+        m.id.in_(membership_lists.of_roles(uow, roles)),
+        m.email.is_not(None),
     )
     addresses = [row.email for row in uow.all(payers.order_by(m.id))]
     outbox.post_to_all(uow, type, addresses, **facts)

@@ -27,11 +27,15 @@ Condition = ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Rows that follow each other, by `key` and id; without a key by id alone."""
+    """Rows that follow each other, by `key` and id; without a key by id alone.
+
+    `ids` is a column of another table that leads to them, where that one knows the order.
+    """
 
     name: str
     where: Condition | None = None
     key: Column[Any] | None = None
+    ids: Column[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,11 @@ def equals(uow: UnitOfWork, column: Column[Any], value: object) -> Filter:
     return Filter(uow.own(column.table, ids).where(column == value), unindexed(column) == value)
 
 
-def each_value(column: Column[Any], values: Sequence[Any]) -> list[Stretch]:
+def each_value(
+    column: Column[Any], values: Sequence[Any], ids: Column[Any] | None = None
+) -> list[Stretch]:
     """Return a stretch for each value of a column, in their order."""
-    return [Stretch(str(value), column == value) for value in values]
+    return [Stretch(str(value), column == value, ids=ids) for value in values]
 
 
 def by_column(column: Column[Any]) -> list[Stretch]:
@@ -108,12 +114,21 @@ def _reading(uow: UnitOfWork, walk: Walk, stretch: Stretch, start: Condition | N
     conditions = [walk.where, stretch.where, start, *(each.asks for each in walk.filters)]
     if walk.among is not None:
         conditions.append(walk.table.c.id.in_(walk.among))
-    order = [walk.table.c.id] if stretch.key is None else [stretch.key, walk.table.c.id]
-    return (
-        uow.own(walk.table)
-        .where(*(each for each in conditions if each is not None))
-        .order_by(*(each.desc() if walk.descending else each.asc() for each in order))
+    ids = _ids(walk, stretch)
+    order = [ids] if stretch.key is None else [stretch.key, ids]
+    own, found = walk.table.c, uow.own(walk.table)
+    if stretch.ids is not None:
+        leads = stretch.ids.table.c
+        here = (leads.organisation_id == own.organisation_id) & (unindexed(stretch.ids) == own.id)
+        found = found.join(stretch.ids.table, here)
+        conditions.append(leads.organisation_id == uow.organisation_id)
+    return found.where(*(each for each in conditions if each is not None)).order_by(
+        *(each.desc() if walk.descending else each.asc() for each in order)
     )
+
+
+def _ids(walk: Walk, stretch: Stretch) -> Column[Any]:
+    return walk.table.c.id if stretch.ids is None else stretch.ids
 
 
 def _ahead(walk: Walk, after: Mark | None) -> Iterator[tuple[Stretch, Condition | None]]:
@@ -137,7 +152,7 @@ def _ahead(walk: Walk, after: Mark | None) -> Iterator[tuple[Stretch, Condition 
 
 
 def _beyond(walk: Walk, stretch: Stretch, value: str, row_id: UUID) -> Condition:
-    key, ids, down = stretch.key, walk.table.c.id, walk.descending
+    key, ids, down = stretch.key, _ids(walk, stretch), walk.descending
     further: Condition = ids < row_id if down else ids > row_id
     if key is None:
         return further

@@ -5,7 +5,17 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, String, TypeDecorator, Uuid, types
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    String,
+    TypeDecorator,
+    Uuid,
+    literal,
+    types,
+)
 from sqlalchemy import bindparam as bound
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -55,3 +65,8 @@ def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether a column's id is in the list that is bound to `name`."""
     return _Among(column, bound(name, type_=IdList()))
+
+
+def among_these(column: ColumnElement[Any], ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """Whether a column's id is in this list, however long."""
+    return _Among(column, literal(ids, IdList()))

@@ -66,28 +66,18 @@ def fetch_made(
 
 
 def _prepared(dialect: Dialect, statement: Query) -> "_Prepared":
-    kept = _KEPT.get(dialect.name)
-    if kept is None:
-        kept = _KEPT[dialect.name] = _keeping(dialect)
     try:
-        return kept(statement)
+        return _kept(dialect, statement)
     except _TooLong as once:
         return once.prepared
 
 
-def _keeping(dialect: Dialect) -> Callable[[Query], "_Prepared"]:
-    @lru_cache(maxsize=2048)
-    def kept(statement: Query) -> "_Prepared":
-        prepared = _Prepared(dialect, statement)
-        if prepared.length > LONGEST_KEPT:
-            raise _TooLong(prepared)
-        return prepared
-
-    return kept
-
-
-_KEPT: dict[str, Callable[[Query], "_Prepared"]] = {}
-"""By the database's name: what is prepared for one engine serves the next."""
+@lru_cache(maxsize=2048)
+def _kept(dialect: Dialect, statement: Query) -> "_Prepared":
+    prepared = _Prepared(dialect, statement)
+    if prepared.length > LONGEST_KEPT:
+        raise _TooLong(prepared)
+    return prepared
 
 
 def _spelt_out(element: Any, **_: Any) -> Any:

@@ -72,5 +72,7 @@ CATALOGUE = {
         "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
         "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT relname || ' ' || array_to_string(reloptions, ',') FROM pg_class"
+        " WHERE reloptions IS NOT NULL AND relnamespace = 'public'::regnamespace",
     ),
 }

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from gateway.app import build_work
+from gateway.domain.decisions import role_of
 from gateway.domain.directory import UserRecord
 from gateway.domain.errors import Refused
 from gateway.domain.identity import SYSTEM
@@ -125,7 +126,7 @@ class _Seeding:
             empty_token=self._token(empty),
             api_key=self._api_key(),
             chatbot_id=mapped[1],
-            role_id=self._run(lambda uow: uow.load(t.members, members_here[-1]).effective_role_id),
+            role_id=self._run(lambda uow: _role_of(uow, members_here[-1])),
             seats_team=seats_team,
             persons=persons,
             users=users,
@@ -263,6 +264,12 @@ def _create_users(
             raise TypeError("a seeded user was refused")
         made.append((user.id, user.member_id, user.last_modified))
     return made
+
+
+def _role_of(uow: UnitOfWork, member_id: UUID) -> UUID:
+    role = role_of(uow.load(t.members, member_id).access_document)
+    assert role is not None
+    return role
 
 
 def _prefix(persons: Sequence[Person]) -> str:

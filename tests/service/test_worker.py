@@ -162,7 +162,7 @@ def test_access_that_time_ended_is_recorded_within_a_minute(
         o = t.outbox.c
         changed = uow.own(t.outbox, o.payload).where(o.type == "access.changed")
         told = uow.all(changed.order_by(o.created_at, o.position))
-    assert row.effective_role_id is None
+    assert row.access_document["role"] is None
     assert told[-1].payload["data"]["member"] == str(member)
     assert timedelta(minutes=1) > EXPIRY_EVERY
 
@@ -176,7 +176,7 @@ def test_a_worker_that_starts_later_finds_what_ended_before(
     clock.now = ends + timedelta(days=3)
     worker.record_ends()
     with work.read(acme) as uow:
-        assert uow.load(t.members, member).effective_role_id is None
+        assert uow.load(t.members, member).access_document["role"] is None
 
 
 def test_a_worker_runs_until_it_is_told_to_stop(worker: Worker) -> None:

@@ -33,6 +33,7 @@ from gateway.storage.tables.mapping import mapping_rules
 from gateway.storage.tables.members import (
     grants,
     member_chatbots,
+    member_roles,
     member_teams,
     member_versions,
     members,
@@ -115,6 +116,7 @@ __all__ = [
     "mailed_links",
     "mapping_rules",
     "member_chatbots",
+    "member_roles",
     "member_teams",
     "member_versions",
     "members",

@@ -285,9 +285,7 @@ def upgrade() -> None:
         sa.Column("display_name", sa.String(), nullable=False),
         sa.Column("name_key", types.Key(), nullable=False),
         sa.Column("availability", sa.String(), nullable=False),
-        sa.Column("effective_role_id", sa.Uuid(), nullable=True),
         sa.Column("access_epoch", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("every_chatbot", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("access_document", types.JSONText(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("last_active_at", types.UTCDateTime(), nullable=True),
@@ -297,6 +295,7 @@ def upgrade() -> None:
             ["organisation_id"], ["organisations.id"], name=op.f("fk_members__organisations")
         ),
         sa.PrimaryKeyConstraint("organisation_id", "id", name=op.f("pk_members")),
+        postgresql_with={"fillfactor": 50},
     )
     with op.batch_alter_table("members", schema=None) as batch_op:
         batch_op.create_index(
@@ -307,9 +306,6 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_members_email", ["organisation_id", "email_key", "id"], unique=False
-        )
-        batch_op.create_index(
-            "ix_members_every_chatbot", ["organisation_id", "every_chatbot", "id"], unique=False
         )
         batch_op.create_index(
             "ix_members_managed", ["organisation_id", "managed_by", "id"], unique=False
@@ -325,9 +321,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("owner_of_record"),
         )
         batch_op.create_index("ix_members_person", ["person_id"], unique=False)
-        batch_op.create_index(
-            "ix_members_role", ["organisation_id", "effective_role_id", "id"], unique=False
-        )
         batch_op.create_index(
             "ix_members_source", ["organisation_id", "source", "id"], unique=False
         )
@@ -803,6 +796,31 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("mailed_links", schema=None) as batch_op:
         batch_op.create_index("ix_mailed_links_email", ["email_key", "purpose"], unique=False)
+
+    op.create_table(
+        "member_roles",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=True),
+        sa.Column("every_chatbot", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "member_id"],
+            ["members.organisation_id", "members.id"],
+            name=op.f("fk_member_roles_member_id_members"),
+        ),
+        sa.PrimaryKeyConstraint("organisation_id", "member_id", name=op.f("pk_member_roles")),
+    )
+    with op.batch_alter_table("member_roles", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_member_roles_every",
+            ["organisation_id", "member_id"],
+            unique=False,
+            postgresql_where=sa.text("every_chatbot"),
+            sqlite_where=sa.text("every_chatbot"),
+        )
+        batch_op.create_index(
+            "ix_member_roles_role", ["organisation_id", "role_id", "member_id"], unique=False
+        )
 
     op.create_table(
         "member_teams",
@@ -2290,6 +2308,7 @@ def downgrade() -> None:
 
     op.drop_table("members_history")
     op.drop_table("member_teams")
+    op.drop_table("member_roles")
     with op.batch_alter_table("mailed_links", schema=None) as batch_op:
         batch_op.drop_index("ix_mailed_links_email")
 
@@ -2414,7 +2433,6 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_members_state")
         batch_op.drop_index("ix_members_source")
-        batch_op.drop_index("ix_members_role")
         batch_op.drop_index("ix_members_person")
         batch_op.drop_index(
             "ix_members_owners",
@@ -2423,7 +2441,6 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_members_name")
         batch_op.drop_index("ix_members_managed")
-        batch_op.drop_index("ix_members_every_chatbot")
         batch_op.drop_index("ix_members_email")
         batch_op.drop_index("ix_members_availability")
         batch_op.drop_index("ix_members_active")
