@@ -1,7 +1,7 @@
 """A column's value among ids that are bound as one list, so that the statement is made once."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class IdList(TypeDecorator[Iterable[UUID | str]]):
-    """Ids as one value: an array on PostgreSQL, a JSON list on SQLite."""
+    """Ids as one value: an array on PostgreSQL, a JSON list on SQLite, written out as text.
+
+    Of a list, the driver would look at each element to see whether it needs quotes.
+    """
 
     impl = String
     cache_ok = True
@@ -34,10 +37,17 @@ class IdList(TypeDecorator[Iterable[UUID | str]]):
             return dialect.type_descriptor(ARRAY(Uuid(as_uuid=False)))
         return dialect.type_descriptor(String())
 
-    def process_bind_param(self, value: Iterable[UUID | str] | None, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Iterable[UUID | str] | None], str]:
         """Write the ids out."""
-        ids = [str(each) for each in value or ()]
-        return ids if dialect.name == "postgresql" else json.dumps(ids)
+        return _array if dialect.name == "postgresql" else _json
+
+
+def _array(ids: Iterable[UUID | str] | None) -> str:
+    return f"{{{','.join(map(str, ids or ()))}}}"
+
+
+def _json(ids: Iterable[UUID | str] | None) -> str:
+    return json.dumps([*map(str, ids or ())])
 
 
 class _Among(FunctionElement[bool]):
