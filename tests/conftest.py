@@ -16,11 +16,11 @@ import pytest
 import structlog
 
 from gateway.storage import engine
-from gateway.storage.engine import Engines, open_engines
+from gateway.storage.engine import Engines
 from gateway.storage.unit_of_work import Work
 from tests import parts
 from tests.clock import Clock, CountedIds
-from tests.databases import KINDS, Databases
+from tests.databases import KINDS, Databases, fluent_engines
 from tests.taking_away import take_away
 
 hypothesis.settings.register_profile("test", deadline=None, print_blob=True)
@@ -149,7 +149,7 @@ def _in_no_fear_of_power_cuts() -> Iterator[None]:
 
 @pytest.fixture
 def engines(database: str) -> Iterator[Engines]:
-    engines = open_engines(database)
+    engines = fluent_engines(database)
     yield engines
     engines.dispose()
 
