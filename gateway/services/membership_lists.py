@@ -70,9 +70,11 @@ def by_chatbot(uow: UnitOfWork, chatbot_id: UUID) -> Filter:
     c = t.member_chatbots.c
     named = uow.own(t.member_chatbots, c.member_id).where(c.chatbot_id == chatbot_id)
     every = uow.own(t.member_roles, R.member_id).where(R.every_chatbot)
+    # One value of one row: of an EXISTS beside another, PostgreSQL would gather everybody first.
+    has_every = uow.own(t.member_roles, R.every_chatbot).where(R.member_id == M.id)
     return Filter(
         union_all(named, every),
-        or_(exists(every.where(R.member_id == M.id)), exists(named.where(c.member_id == M.id))),
+        or_(has_every.scalar_subquery(), exists(named.where(c.member_id == M.id))),
     )
 
 
