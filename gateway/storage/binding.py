@@ -16,16 +16,6 @@ from sqlalchemy.types import TypeEngine
 from gateway.storage.types import JSONDocument, UTCDateTime, canonical, instant_text
 
 Binder = Callable[[Any], Any] | None
-_DIALECTS: dict[str, Dialect] = {}
-
-
-def common(dialect: Dialect) -> Dialect:
-    """Return the one dialect that statements of its database are compiled in.
-
-    Every engine brings its own, and all of a process are alike: what is compiled for one serves
-    the next.
-    """
-    return _DIALECTS.setdefault(dialect.name, dialect)
 
 
 def binder(kind: TypeEngine[Any], dialect: Dialect) -> Binder:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from gateway.storage.binding import Binder, binder, common
+from gateway.storage.binding import Binder, binder
 from gateway.storage.transactions import is_open, renewed
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def fetch_made(
 
 def _prepared(dialect: Dialect, statement: Query) -> "_Prepared":
     try:
-        return _kept(common(dialect), statement)
+        return _kept(dialect, statement)
     except _TooLong as once:
         return once.prepared
 

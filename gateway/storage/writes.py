@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Executable, Table, UpdateBase
 
-from gateway.storage.binding import Binder, binder, common
+from gateway.storage.binding import Binder, binder
 
 BATCH_ROWS = 100
 """Rows of one insert in a CTE; more go by executemany, which has no parameter limit."""
@@ -336,8 +336,8 @@ class _Shape:
 
 def _shape(dialect: Dialect, write: Write) -> _Shape:
     if isinstance(write, Insert):
-        return _insert_shape(common(dialect), write.table, tuple(write.rows[0]))
-    return _update_shape(common(dialect), *write.form)
+        return _insert_shape(dialect, write.table, tuple(write.rows[0]))
+    return _update_shape(dialect, *write.form)
 
 
 @lru_cache(maxsize=512)

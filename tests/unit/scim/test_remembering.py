@@ -1,11 +1,11 @@
 """Statements of routine filters are made once; those of long ones fill nobody's memory."""
 
 import pytest
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.scim.filters import compile_filter
 from gateway.scim.queries import Shape, count_query, page_query
 from gateway.storage import prepared
-from gateway.storage.engine import open_engines
 
 ROUTINE = 'emails.value sw "a"'
 LONG = " or ".join(f'emails[type eq "work" and value co "x{n}"]' for n in range(50))
@@ -29,10 +29,7 @@ def test_nothing_of_a_long_filter_is_kept(database: str) -> None:
     assert count_query(("User",), database, LONG, None) is not count_query(
         ("User",), database, LONG, None
     )
-    engines = open_engines(
-        {"sqlite": "sqlite:///none", "postgresql": "postgresql://none"}[database]
-    )
-    dialect = engines.serving.dialect
+    dialect = {"sqlite": sqlite.dialect, "postgresql": postgresql.dialect}[database]()
     before = prepared._kept.cache_info().currsize
     assert prepared._prepared(dialect, statement).length > prepared.LONGEST_KEPT
     assert prepared._kept.cache_info().currsize == before
