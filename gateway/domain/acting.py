@@ -98,16 +98,16 @@ def require_may_raise(
     """
     present, wanted = roles
 
-    def opened(section: str, granted: Level) -> Level:
-        before = Level.NONE if present is None else min(granted, present.level(section))
-        after = min(granted, wanted.level(section))
+    def opened(section: str, most: Level) -> Level:
+        before = Level.NONE if present is None else min(most, present.level(section))
+        after = min(most, wanted.level(section))
         return after if after > before else Level.NONE
 
     if any(opened(section, Level.WRITE) for section in wanted.sections):
         require_may_give_scope(author, scope)
     for chatbot_id, section, level in granted:
-        if opened(section, level):
-            require_may_grant(author, chatbot_id, {section: opened(section, level)})
+        if more := opened(section, level):
+            require_may_grant(author, chatbot_id, {section: more})
 
 
 def require_may_map(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, delete, exists, or_, union_all, update
+from sqlalchemy import ColumnElement, Table, delete, exists, or_, union_all, update
 
 from gateway.domain.decisions import role_of
 from gateway.services.walks import Filter
@@ -25,21 +25,16 @@ LISTS = (
 M, R = t.members.c, t.member_roles.c
 
 
-def has_every_chatbot(document: Document) -> bool:
-    """Whether a document opens every chatbot that there is, or will be."""
-    return document["scope"] == "all" and bool(document["ceiling"] or document["bot_atoms"])
-
-
 def begin(uow: UnitOfWork, member_id: UUID, document: Document) -> None:
     """Add the rows of a newcomer, whom nobody has put into a chatbot or team yet."""
-    uow.insert(t.member_roles, member_id=member_id, **_standing(document))
+    uow.insert(t.member_roles, member_id=member_id, **_listed(document))
 
 
 def follow(uow: UnitOfWork, members: Sequence[UUID], before: Document, after: Document) -> None:
     """Let the rows of members whose documents are alike say what the new one says."""
-    standing = _standing(after)
-    if standing != _standing(before):
-        _stand(uow, members, standing)
+    listed = _listed(after)
+    if listed != _listed(before):
+        _relist(uow, members, listed)
     for table, column, name in LISTS:
         was, now = (frozenset(map(UUID, document.get(name, ()))) for document in (before, after))
         uow.insert_all(
@@ -54,9 +49,9 @@ def follow(uow: UnitOfWork, members: Sequence[UUID], before: Document, after: Do
             uow.apply(_ended(uow, table, column, members, was - now))
 
 
-def of_roles(uow: UnitOfWork, roles: Sequence[UUID]) -> Select[Any]:
-    """Return the statement of the ids of members who have one of these roles."""
-    return uow.own(t.member_roles, R.member_id).where(R.role_id.in_(roles))
+def have_role(uow: UnitOfWork, roles: Sequence[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a member's effective role is one of these."""
+    return M.id.in_(uow.own(t.member_roles, R.member_id).where(R.role_id.in_(roles)))
 
 
 def by_role(uow: UnitOfWork, role: UUID) -> Filter:
@@ -85,18 +80,18 @@ def by_team(uow: UnitOfWork, team_id: UUID) -> Filter:
     return Filter(seated, exists(seated.where(c.member_id == M.id)))
 
 
-def _standing(document: Document) -> dict[str, Any]:
-    return {"role_id": role_of(document), "every_chatbot": has_every_chatbot(document)}
+def _listed(document: Document) -> dict[str, Any]:
+    """Return the role of a document, and whether it opens every chatbot, future ones too."""
+    opens = document["scope"] == "all" and bool(document["ceiling"] or document["bot_atoms"])
+    return {"role_id": role_of(document), "every_chatbot": opens}
 
 
-def _stand(uow: UnitOfWork, members: Sequence[UUID], standing: Mapping[str, Any]) -> None:
+def _relist(uow: UnitOfWork, members: Sequence[UUID], listed: Mapping[str, Any]) -> None:
     if len(members) == 1:
-        uow.update(t.member_roles, {"member_id": members[0]}, **standing)
+        uow.update(t.member_roles, {"member_id": members[0]}, **listed)
         return
     own = R.organisation_id == uow.organisation_id
-    uow.apply(
-        update(t.member_roles).where(own, among_these(R.member_id, members)).values(**standing)
-    )
+    uow.apply(update(t.member_roles).where(own, among_these(R.member_id, members)).values(**listed))
 
 
 def _ended(

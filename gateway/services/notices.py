@@ -83,7 +83,7 @@ def _administrators(uow: UnitOfWork, but: UUID | None) -> list[str]:
         uow.own(t.members, m.email)
         .where(
             m.state == MemberState.ACTIVE,
-            m.id.in_(membership_lists.of_roles(uow, roles)),
+            membership_lists.have_role(uow, roles),
             *([m.id != but] if but else []),
             m.email.is_not(None),
             ~m.admin_hold,

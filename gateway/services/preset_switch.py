@@ -29,7 +29,7 @@ from gateway.services import (
 )
 from gateway.services.rehearsals import Document, Effect, Outcome
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import UnitOfWork
+from gateway.storage.unit_of_work import Record, UnitOfWork
 
 ACTION = "organisation.preset_switched"
 
@@ -289,8 +289,11 @@ def _has_other_powers(effect: Effect) -> bool:
 
 
 def _mail(uow: UnitOfWork, effects: Sequence[Effect], names: Mapping[str, str]) -> None:
+    turned: dict[str, list[Record]] = {}
     for effect in effects:
         member = uow.load(t.members, effect.member_id)
         role = names.get(effect.after["role"] or "")
         if member.state == MemberState.ACTIVE and role is not None:
-            notices.role_changed(uow, [member], role)
+            turned.setdefault(role, []).append(member)
+    for role, members in turned.items():
+        notices.role_changed(uow, members, role)

@@ -149,7 +149,7 @@ def holders(uow: UnitOfWork, role_id: UUID) -> Holders:
 
 def _of_members(uow: UnitOfWork, role_id: UUID) -> list[UUID]:
     m = t.members.c
-    held = m.id.in_(membership_lists.of_roles(uow, [role_id]))
+    held = membership_lists.have_role(uow, [role_id])
     return _ids(uow, t.members, held, m.state != "removed")
 
 

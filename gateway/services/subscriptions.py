@@ -229,7 +229,7 @@ def _mail(uow: UnitOfWork, type: str, **facts: Any) -> None:
     m = t.members.c
     payers = uow.own(t.members, m.email).where(
         m.state == MemberState.ACTIVE,
-        m.id.in_(membership_lists.of_roles(uow, roles)),
+        membership_lists.have_role(uow, roles),
         m.email.is_not(None),
     )
     addresses = [row.email for row in uow.all(payers.order_by(m.id))]

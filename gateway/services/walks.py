@@ -116,12 +116,12 @@ def _reading(uow: UnitOfWork, walk: Walk, stretch: Stretch, start: Condition | N
         conditions.append(walk.table.c.id.in_(walk.among))
     ids = _ids(walk, stretch)
     order = [ids] if stretch.key is None else [stretch.key, ids]
-    own, found = walk.table.c, uow.own(walk.table)
+    found = uow.own(walk.table)
     if stretch.ids is not None:
-        leads = stretch.ids.table.c
-        here = (leads.organisation_id == own.organisation_id) & (unindexed(stretch.ids) == own.id)
-        found = found.join(stretch.ids.table, here)
-        conditions.append(leads.organisation_id == uow.organisation_id)
+        # Its rows are not to be looked up by the ids of ours: SQLite begins with it then.
+        leads, row_id = stretch.ids.table, unindexed(stretch.ids)
+        here = leads.c.organisation_id == uow.organisation_id
+        found = found.join(leads, here & (row_id == walk.table.c.id))
     return found.where(*(each for each in conditions if each is not None)).order_by(
         *(each.desc() if walk.descending else each.asc() for each in order)
     )

@@ -60,13 +60,15 @@ class Holdings:
 
     def of_connection(self, connection_id: UUID | None) -> Powers:
         """Return whatever a connection can give, by its rules or to whom nothing is mapped."""
+        if connection_id is None:
+            return frozenset()
         given = [
             self.held["rule", rule.id]
             for rules in self.books.rules.values()
             for rule in rules
             if rule.connection_id == connection_id
         ]
-        return self.held.get(("default", connection_id), frozenset()).union(*given)  # type: ignore[arg-type]
+        return self.held.get(("default", connection_id), frozenset()).union(*given)
 
     def member_behind(self, holder: Holder) -> Any:
         """Return the member that a holder is, or whose key it is."""
