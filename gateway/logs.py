@@ -4,6 +4,7 @@ Secrets never get here: no header, no body, no setting's value is logged, of an 
 secret itself only its beginning, and of what the database complains about no value.
 """
 
+import json
 import logging
 import re
 import sys
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Iterator, MutableMapping
 from typing import Any, TextIO
 
+import orjson
 import structlog
 
 LINKS = re.compile(r"(/invitations/)[A-Za-z0-9_-]{43}")
@@ -56,7 +58,7 @@ def set_up(level: str, form: str) -> None:
     """
     renderer: Any
     if form == "json":
-        renderer = structlog.processors.JSONRenderer(sort_keys=False)
+        renderer = structlog.processors.JSONRenderer(_json)
         errors: list[Any] = [structlog.processors.ExceptionRenderer(told)]
     else:
         # The richer traceback would print local variables, secrets among them.
@@ -86,6 +88,13 @@ def set_up(level: str, form: str) -> None:
     root.handlers[:] = [stream]
     # Libraries speak up for what an operator must see; their narration is not ours.
     root.setLevel(max(number, logging.WARNING))
+
+
+def _json(entry: Any, default: Any) -> str:
+    try:
+        return orjson.dumps(entry, default=default).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(entry, default=default)
 
 
 def told(exc_info: Any) -> str:

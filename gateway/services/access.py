@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from gateway.domain.access import (
 )
 from gateway.domain.decisions import FORMAT, Access
 from gateway.domain.errors import NotFound
-from gateway.domain.mapping import Group, MappingRule, RuleKind, Scope, by_group
+from gateway.domain.mapping import Group, MappingRule, RuleKind, RulesByGroup, Scope, by_group
 from gateway.domain.memberships import MemberState
 from gateway.domain.permissions import Level, parse_sections
 from gateway.domain.roles import RoleDefinition
@@ -139,39 +140,66 @@ def load(
     return found
 
 
-def of_rows(
+@dataclass(frozen=True, slots=True)
+class FactsOfMany:
+    """What the access of several members follows from, read at once; by member where it differs."""
+
+    organisation: OrganisationFacts
+    connections: Mapping[UUID, ConnectionFacts]
+    groups: Mapping[UUID, Mapping[UUID, Group]]
+    rules: RulesByGroup
+    role_grants: Mapping[UUID, Sequence[RoleGrant]]
+    chatbot_grants: Mapping[UUID, Sequence[ChatbotGrant]]
+    seats: Mapping[UUID, frozenset[UUID]]
+
+    def of(self, row: Any) -> AccessFacts:
+        """Return the facts of one of these members, by its row."""
+        member = member_facts(row)
+        return AccessFacts(
+            organisation=self.organisation,
+            member=member,
+            connection=self.connections.get(member.managed_by) if member.managed_by else None,
+            groups=tuple(self.groups.get(member.id, {}).values()),
+            rules=self.rules,
+            role_grants=tuple(self.role_grants.get(member.id, ())),
+            chatbot_grants=tuple(self.chatbot_grants.get(member.id, ())),
+            teams=self.seats.get(member.id, frozenset()),
+        )
+
+
+def facts_of_many(
     uow: UnitOfWork, rows: Sequence[Row[Any]], at: datetime | None = None
-) -> dict[UUID, AccessFacts]:
-    """Return the facts of members whose rows are at hand."""
-    if not rows:
-        return {}
-    organisation = organisation_facts(uow, at)
+) -> FactsOfMany:
+    """Read what the access of members follows from whose rows are at hand."""
     connections = _connections(uow, at)
-    members = [member_facts(row) for row in rows]
-    ids = [member.id for member in members]
-    managed = {member.id: member.managed_by for member in members if member.managed_by}
+    managed = {row.id: row.managed_by for row in rows if row.managed_by}
     if at is None and len(managed) > 1:
         groups = _deciding_groups(uow, managed)
     else:
         groups = groups_of(uow, managed, at)
     rules = rules_of(uow, {g for found in groups.values() for g in found}, at)
     # What hands gave a managed member is kept and ignored, so it need not be read.
-    by_hand = [m.id for m in members if not _decides(connections, m.managed_by)]
+    by_hand = [row.id for row in rows if not _decides(connections, row.managed_by)]
     role_grants, chatbot_grants = _grants(uow, by_hand, at)
-    seats = _seats(uow, ids, at)
-    return {
-        member.id: AccessFacts(
-            organisation=organisation,
-            member=member,
-            connection=connections.get(member.managed_by) if member.managed_by else None,
-            groups=tuple(groups.get(member.id, {}).values()),
-            rules=rules,
-            role_grants=tuple(role_grants[member.id]),
-            chatbot_grants=tuple(chatbot_grants[member.id]),
-            teams=frozenset(seats[member.id]),
-        )
-        for member in members
-    }
+    return FactsOfMany(
+        organisation_facts(uow, at),
+        connections,
+        groups,
+        rules,
+        role_grants,
+        chatbot_grants,
+        _seats(uow, [row.id for row in rows], at),
+    )
+
+
+def of_rows(
+    uow: UnitOfWork, rows: Sequence[Row[Any]], at: datetime | None = None
+) -> dict[UUID, AccessFacts]:
+    """Return the facts of members whose rows are at hand."""
+    if not rows:
+        return {}
+    facts = facts_of_many(uow, rows, at)
+    return {row.id: facts.of(row) for row in rows}
 
 
 def _decides(connections: Mapping[UUID, ConnectionFacts], connection_id: UUID | None) -> bool:
@@ -251,15 +279,15 @@ def _deciding_groups(
 ) -> dict[UUID, dict[UUID, Group]]:
     """Return, of many members, the groups that a rule names: most groups decide nothing."""
     named = mapped_groups(uow)
-    if not named:
-        return {}
-    rows = [
-        row
-        for asserted, ids in enumerate(_by_kind(uow, managed))
-        if ids
-        for row in access_rows.deciding_groups(uow, ids, named, asserted=bool(asserted))
-    ]
-    return _by_member(managed, rows)
+    found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
+    for asserted, ids in enumerate(_by_kind(uow, managed)) if named else ():
+        rows = access_rows.deciding_groups(uow, ids, named, asserted=bool(asserted)) if ids else ()
+        for row in rows:
+            group = Group(row.id, row.display_name)
+            for member_id in map(UUID, row.members.split(access_rows.SEPARATOR)):
+                if managed[member_id] == row.connection_id:
+                    found[member_id][group.id] = group
+    return found
 
 
 def _by_kind(uow: UnitOfWork, managed: Mapping[UUID, UUID]) -> tuple[list[UUID], list[UUID]]:
@@ -352,13 +380,15 @@ def _grants(
     return roles, chatbots
 
 
-def _seats(uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None) -> dict[UUID, list[UUID]]:
-    found: dict[UUID, list[UUID]] = defaultdict(list)
+def _seats(
+    uow: UnitOfWork, ids: Sequence[UUID], at: datetime | None
+) -> Mapping[UUID, frozenset[UUID]]:
     if at is None and len(ids) == 1 and situations.has_none(uow, t.team_seats, ids[0]):
-        return found
+        return {}
+    found: dict[UUID, list[UUID]] = defaultdict(list)
     for row in access_rows.seats(uow, ids, at):
         found[row.member_id].append(row.team_id)
-    return found
+    return {member_id: frozenset(teams) for member_id, teams in found.items()}
 
 
 def _is_live(uow: UnitOfWork, at: datetime | None) -> bool:

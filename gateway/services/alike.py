@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.access import AccessFacts, resolve
+from gateway.domain.access import resolve
 from gateway.domain.decisions import Access
+from gateway.services.access import FactsOfMany
 from gateway.storage.types import canonical
 
 # Raw control characters are in no JSON text, so that these stand for nothing else.
@@ -42,56 +43,55 @@ class Alike:
     _likenesses: dict[Hashable, Likeness] = field(default_factory=dict)
     _turns: dict[tuple[str, Likeness], Turn] = field(default_factory=dict)
 
-    def turn(self, facts: AccessFacts, stored: str) -> Turn | None:
-        """Return how the access of a member changes; None where the stored document stands."""
-        now, before = self._likeness(facts), _opened(stored, facts)
+    def turn(self, facts: FactsOfMany, row: Any) -> Turn | None:
+        """Return how the access of a member changes; None where the stored document stands.
+
+        A row is as the funnel reads it: the columns that access follows from, and `stored`.
+        """
+        grant = only_grant(facts, row.id)
+        now, before = self._likeness(facts, row, grant), _opened(row.stored, row.id, grant)
         if before == now.text:
             return None
         found = self._turns.get((before, now))
         if found is None:
-            found = self._turns[before, now] = Turn(json.loads(stored), now)
+            found = self._turns[before, now] = Turn(json.loads(row.stored), now)
         return found
 
-    def _likeness(self, facts: AccessFacts) -> Likeness:
-        key = _sameness(facts)
+    def _likeness(self, facts: FactsOfMany, row: Any, grant: UUID | None) -> Likeness:
+        key = _sameness(facts, row, grant)
         found = self._likenesses.get(key)
         if found is None:
-            access = resolve(facts)
+            access = resolve(facts.of(row))
             document = access.document()
-            found = Likeness(access, document, _opened(canonical(document), facts))
+            found = Likeness(access, document, _opened(canonical(document), row.id, grant))
             self._likenesses[key] = found
         return found
 
 
-def only_grant(facts: AccessFacts) -> UUID | None:
+def only_grant(facts: FactsOfMany, member_id: UUID) -> UUID | None:
     """Return the grant that gives the role if there is one alone; several have ages to compare."""
-    return facts.role_grants[0].id if len(facts.role_grants) == 1 else None
+    grants = facts.role_grants.get(member_id, ())
+    return grants[0].id if len(grants) == 1 else None
 
 
-def _opened(text: str, facts: AccessFacts) -> str:
-    text = text.replace(str(facts.member.id), MEMBER)
-    grant = only_grant(facts)
+def _opened(text: str, member_id: UUID, grant: UUID | None) -> str:
+    text = text.replace(str(member_id), MEMBER)
     return text if grant is None else text.replace(str(grant), GRANT)
 
 
-def _sameness(facts: AccessFacts) -> Hashable:
+def _sameness(facts: FactsOfMany, row: Any, grant: UUID | None) -> Hashable:
     """Return all that `resolve` reads of one member and of no other."""
-    member = facts.member
     return (
-        member.state,
-        member.admin_hold,
-        member.contained,
-        member.owner_of_record,
-        member.bot_scope,
-        member.managed_by,
-        tuple(group.id for group in facts.groups if group.id in facts.rules),
+        *(row.state, row.admin_hold, row.contained, row.owner_of_record),
+        *(row.bot_scope, row.managed_by),
+        tuple(group for group in facts.groups.get(row.id, ()) if group in facts.rules),
         tuple(
-            (grant.role_id, grant.valid_to, None if only_grant(facts) else grant.id)
-            for grant in facts.role_grants
+            (each.role_id, each.valid_to, None if grant else each.id)
+            for each in facts.role_grants.get(row.id, ())
         ),
         frozenset(
-            (grant.chatbot_id, grant.section, grant.level, grant.valid_to)
-            for grant in facts.chatbot_grants
+            (each.chatbot_id, each.section, each.level, each.valid_to)
+            for each in facts.chatbot_grants.get(row.id, ())
         ),
-        facts.teams,
+        facts.seats.get(row.id),
     )

@@ -167,6 +167,17 @@ class UnitOfWork:
         found: T = self.memory[name]
         return found
 
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Remember within the block too what this unit changed; the block changes none of it."""
+        outside = self.memory
+        if outside is None:
+            self.memory = {}
+        try:
+            yield
+        finally:
+            self.memory = outside
+
     def terms_changed(self) -> None:
         """Say that policies, subscription, roles, rules, connections or their like changed."""
         self.memory = None
