@@ -3,12 +3,12 @@
 The paths and shapes are the specification's, not the management API's.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 import sqlalchemy
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import ClientDisconnected
@@ -383,7 +383,7 @@ def _require_method(request: Request, *methods: str) -> None:
 
 
 def _json(value: Any) -> Answer:
-    return Answer(200, json.dumps(value, separators=(",", ":")).encode())
+    return Answer(200, orjson.dumps(value))
 
 
 def _refused(refusal: problems.Refusal) -> Answer:

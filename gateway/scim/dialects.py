@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from scim2_models import (
@@ -164,11 +165,17 @@ CLUES: tuple[tuple[Dialect, Callable[[Any], bool]], ...] = (
 
 def detect(user_agent: str | None, body: Any = None) -> Dialect | None:
     """Return whose request this looks like, or None: the sender's name first, then the body."""
-    sender = (user_agent or "").lower()
+    named = _named(user_agent or "")
+    return named or next((dialect for dialect, clue in CLUES if clue(body)), None)
+
+
+@lru_cache(maxsize=256)
+def _named(user_agent: str) -> Dialect | None:
+    sender = user_agent.lower()
     for dialect in DIALECTS.values():
         if any(part in sender for part in dialect.agents):
             return dialect
-    return next((dialect for dialect, clue in CLUES if clue(body)), None)
+    return None
 
 
 def chosen(setting: str, detected: Dialect | None, remembered: str | None) -> Dialect:

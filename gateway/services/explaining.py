@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.explain import Inquiry, explain
 from gateway.services import access
@@ -65,8 +67,7 @@ def decision_id(question: Question) -> str:
         str(question.chatbot_id) if question.chatbot_id else None,
         question.at.isoformat() if question.at else None,
     ]
-    text = json.dumps(parts, separators=(",", ":"))
-    return _PREFIX + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return _PREFIX + base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
 def opened(decision: str) -> Question:

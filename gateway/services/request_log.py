@@ -7,16 +7,17 @@ top. Names of attributes are kept, never their values, and never a credential.
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork, Work
+from gateway.storage.writes import Insert, WriteSet
 
 MOST_WAITING = 10_000
 """Entries that wait for the next flush; more are dropped and counted."""
@@ -54,6 +55,8 @@ class Entry:
     user_agent: str | None
 
 
+_COLUMNS = tuple(each.name for each in fields(Entry))
+
 Subject = tuple[UUID, UUID, str, str]
 """Organisation, connection, kind and subject of an attention item."""
 
@@ -90,16 +93,22 @@ class RequestLog:
             counts, self._counts = self._counts, Counter()
         if not entries and not counts:
             return
-        rows = [{"id": work.new_id(), **asdict(entry)} for entry in entries]
+        rows = [_row(work.new_id(), entry) for entry in entries]
 
         def write(connection: Connection, now: datetime) -> None:
             if rows:
-                connection.execute(insert(t.scim_requests), rows)
+                noted = WriteSet([Insert(t.scim_requests, rows)])
+                noted.send(connection)
             # In key order, so that two processes never wait for each other in a circle.
             for subject, times in sorted(counts.items()):
                 _raise_count(connection, subject, times, now)
 
         work.run_platform(write)
+
+
+def _row(entry_id: UUID, entry: Entry) -> dict[str, Any]:
+    # Not by `asdict`, which copies what is within: it took half of the time of a flush.
+    return {"id": entry_id, **{name: getattr(entry, name) for name in _COLUMNS}}
 
 
 @dataclass(frozen=True, slots=True)

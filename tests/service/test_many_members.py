@@ -3,14 +3,15 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy import delete
 
 from gateway.domain.directory import StoredUser
 from gateway.domain.roles import CustomRole
 from gateway.services import chatbots, conversations, funnel, mapping, roles
 from gateway.storage import tables as t
-from gateway.storage.unit_of_work import Work
+from gateway.storage.unit_of_work import UnitOfWork, Work
 from tests.e2e.wholeness import require_agreement
-from tests.scene import Scene, scene
+from tests.scene import Scene, scene, second_connection
 
 CROWD = funnel.FEW + 2
 
@@ -63,6 +64,28 @@ def test_of_many_only_those_are_told_whose_access_differs(
     here.map(here.group("Everybody", *crowd), role="developer", priority=2)
     _require_agreement(here)
     assert _told(here, told).keys() == {user.member_id for user in others}
+
+
+def test_a_crowd_is_derived_by_the_groups_of_the_connection_that_manages_each(
+    here: Scene, crowd: list[StoredUser]
+) -> None:
+    other = second_connection(here)
+    others = [other.post(f"other{number}@acme.test") for number in range(CROWD)]
+    here.map(here.group("Staff", *crowd), role="billing", priority=1)
+    here.map(here.group("Leads", *crowd[::2]), role="admin", priority=2)
+    other.map(other.group("Staff", *others), role="developer")
+    roles_of = [here.role_of(user.member_id) for user in (*crowd, *others)]
+    assert roles_of == ["billing"] * CROWD + ["developer"] * CROWD
+    assert here.do(funnel.recompute_all) == 0
+
+    def end_all(uow: UnitOfWork) -> int:
+        rules = t.mapping_rules
+        uow.apply(delete(rules).where(rules.c.organisation_id == uow.organisation_id))
+        uow.terms_changed()
+        return funnel.recompute_all(uow)
+
+    assert here.do(end_all) == 2 * CROWD
+    assert {here.role_of(user.member_id) for user in (*crowd, *others)} == {"viewer"}
 
 
 def test_conversations_that_a_crowd_may_no_longer_answer_wait_for_others(
