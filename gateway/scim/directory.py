@@ -166,14 +166,13 @@ def _reference(endpoint: str, column: Expression, spelling: Spelling) -> Express
 def _user_groups(spelling: Spelling) -> Expression:
     """The groups of the user at hand as JSON text, entries joined by commas."""
     rows = _related(
-        USER,
-        SEAT.c.user_id,
+        spelling,
+        (USER, SEAT.c.user_id),
+        SEAT.c.group_id,
         select(
             spelling.written(SEAT.c.group_id).label("value"),
             spelling.quoted(GROUP.c.display_name).label("display"),
-        )
-        .select_from(_seats_with(GROUP, SEAT.c.group_id))
-        .order_by(SEAT.c.group_id),
+        ).select_from(_seats_with(GROUP, SEAT.c.group_id)),
     )
     fragment = _concat(
         '{"value":"', rows.value, f'","$ref":"{BASE}/Groups/', rows.value, '","display":',
@@ -185,9 +184,10 @@ def _user_groups(spelling: Spelling) -> Expression:
 def _group_members(spelling: Spelling) -> Expression:
     """The ids of the members of the group at hand, joined by commas; the reader forms entries."""
     rows = _related(
-        GROUP,
-        SEAT.c.group_id,
-        select(spelling.written(SEAT.c.user_id).label("value")).order_by(SEAT.c.user_id),
+        spelling,
+        (GROUP, SEAT.c.group_id),
+        SEAT.c.user_id,
+        select(spelling.written(SEAT.c.user_id).label("value")),
     )
     return select(spelling.joined(rows.value)).scalar_subquery()
 
@@ -195,14 +195,13 @@ def _group_members(spelling: Spelling) -> Expression:
 def _named_members(spelling: Spelling) -> Expression:
     """The members of the group at hand as JSON text, with their names."""
     rows = _related(
-        GROUP,
-        SEAT.c.group_id,
+        spelling,
+        (GROUP, SEAT.c.group_id),
+        SEAT.c.user_id,
         select(
             spelling.written(SEAT.c.user_id).label("value"),
             spelling.quoted(USER.c.display_name).label("display"),
-        )
-        .select_from(_seats_with(USER, SEAT.c.user_id))
-        .order_by(SEAT.c.user_id),
+        ).select_from(_seats_with(USER, SEAT.c.user_id)),
     )
     fragment = _concat(
         '{"value":"', rows.value, f'","$ref":"{BASE}/Users/', rows.value,
@@ -211,14 +210,19 @@ def _named_members(spelling: Spelling) -> Expression:
     return select(spelling.joined(fragment)).scalar_subquery()
 
 
-def _related(table: Table, owner: Expression, rows: Select[Any]) -> Any:
-    """Return the columns of a row's open seats, which are read in order and formed once."""
+def _related(
+    spelling: Spelling, whose: tuple[Table, Expression], other: Expression, rows: Select[Any]
+) -> Any:
+    """Return the columns of a row's open seats, which are read in the order of who is there."""
+    table, owner = whose
     found = rows.where(
         SEAT.c.organisation_id == table.c.organisation_id,
         SEAT.c.connection_id == table.c.connection_id,
         owner == table.c.id,
         SEAT.c.valid_to.is_(None),
     )
+    if not spelling.reads_in_index_order:
+        found = found.order_by(other)
     return found.correlate(table).subquery().c
 
 

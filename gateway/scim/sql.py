@@ -25,7 +25,8 @@ class Spelling:
     """How one database reads JSON, compares text and composes fragments.
 
     Every text expression compares by code point, as Python does. `written` is an id in its
-    usual form, `spelled` an instant as resources show it.
+    usual form, `spelled` an instant as resources show it. Where rows come in the order of the
+    index that finds them, asking for that order would only have them copied once more.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Spelling:
     joined: Callable[[Expression], Expression]
     scalar: Callable[[Expression], Expression]
     spelled: Callable[[Expression], Expression]
+    reads_in_index_order: bool = False
 
 
 def _sqlite_path(keys: tuple[str, ...]) -> str:
@@ -57,6 +59,7 @@ SQLITE = Spelling(
     joined=lambda fragment: func.group_concat(fragment, ",", type_=String()),
     scalar=lambda entry: cast(entry, String),
     spelled=lambda column: type_coerce(column, String),
+    reads_in_index_order=True,
 )
 
 
