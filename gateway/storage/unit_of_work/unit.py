@@ -170,13 +170,14 @@ class UnitOfWork:
     @contextmanager
     def settled(self) -> Iterator[None]:
         """Remember within the block too what this unit changed; the block changes none of it."""
-        outside = self.memory
-        if outside is None:
-            self.memory = {}
+        if self.memory is not None:
+            yield
+            return
+        self.memory = {}
         try:
             yield
         finally:
-            self.memory = outside
+            self.memory = None
 
     def terms_changed(self) -> None:
         """Say that policies, subscription, roles, rules, connections or their like changed."""
