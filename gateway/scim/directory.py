@@ -167,8 +167,7 @@ def _user_groups(spelling: Spelling) -> Expression:
     """The groups of the user at hand as JSON text, entries joined by commas."""
     rows = _related(
         spelling,
-        (USER, SEAT.c.user_id),
-        SEAT.c.group_id,
+        USER,
         select(
             spelling.written(SEAT.c.group_id).label("value"),
             spelling.quoted(GROUP.c.display_name).label("display"),
@@ -185,8 +184,7 @@ def _group_members(spelling: Spelling) -> Expression:
     """The ids of the members of the group at hand, joined by commas; the reader forms entries."""
     rows = _related(
         spelling,
-        (GROUP, SEAT.c.group_id),
-        SEAT.c.user_id,
+        GROUP,
         select(spelling.written(SEAT.c.user_id).label("value")),
     )
     return select(spelling.joined(rows.value)).scalar_subquery()
@@ -196,8 +194,7 @@ def _named_members(spelling: Spelling) -> Expression:
     """The members of the group at hand as JSON text, with their names."""
     rows = _related(
         spelling,
-        (GROUP, SEAT.c.group_id),
-        SEAT.c.user_id,
+        GROUP,
         select(
             spelling.written(SEAT.c.user_id).label("value"),
             spelling.quoted(USER.c.display_name).label("display"),
@@ -210,11 +207,10 @@ def _named_members(spelling: Spelling) -> Expression:
     return select(spelling.joined(fragment)).scalar_subquery()
 
 
-def _related(
-    spelling: Spelling, whose: tuple[Table, Expression], other: Expression, rows: Select[Any]
-) -> Any:
-    """Return the columns of a row's open seats, which are read in the order of who is there."""
-    table, owner = whose
+def _related(spelling: Spelling, table: Table, rows: Select[Any]) -> Any:
+    """Return the columns of a row's open seats, read in the order of the seats' other side."""
+    ends = (SEAT.c.user_id, SEAT.c.group_id)
+    owner, other = ends if table is USER else reversed(ends)
     found = rows.where(
         SEAT.c.organisation_id == table.c.organisation_id,
         SEAT.c.connection_id == table.c.connection_id,

@@ -279,14 +279,20 @@ def _deciding_groups(
 ) -> dict[UUID, dict[UUID, Group]]:
     """Return, of many members, the groups that a rule names: most groups decide nothing."""
     named = mapped_groups(uow)
+    if not named:
+        return {}
+    rows = [
+        row
+        for asserted, ids in enumerate(_by_kind(uow, managed))
+        if ids
+        for row in access_rows.deciding_groups(uow, ids, named, asserted=bool(asserted))
+    ]
     found: dict[UUID, dict[UUID, Group]] = defaultdict(dict)
-    for asserted, ids in enumerate(_by_kind(uow, managed)) if named else ():
-        rows = access_rows.deciding_groups(uow, ids, named, asserted=bool(asserted)) if ids else ()
-        for row in rows:
-            group = Group(row.id, row.display_name)
-            for member_id in map(UUID, row.members.split(access_rows.SEPARATOR)):
-                if managed[member_id] == row.connection_id:
-                    found[member_id][group.id] = group
+    for row in rows:
+        group = Group(row.id, row.display_name)
+        for member_id in access_rows.members_in(row):
+            if managed[member_id] == row.connection_id:
+                found[member_id][group.id] = group
     return found
 
 

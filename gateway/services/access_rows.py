@@ -29,8 +29,6 @@ from gateway.storage.unit_of_work import UnitOfWork
 
 ORGANISATION: BindParameter[Any] = bindparam("organisation")
 AT = bindparam("at", type_=UTCDateTime())
-SEPARATOR = ","
-"""Stands between the ids of members of a group."""
 
 
 def provisioned_groups(
@@ -43,12 +41,18 @@ def provisioned_groups(
 def deciding_groups(
     uow: UnitOfWork, members: Sequence[UUID], groups: Iterable[UUID], *, asserted: bool
 ) -> Sequence[Row[Any]]:
-    """Return connection, id and name of certain groups, and as text which members are in each.
+    """Return connection, id and name of certain groups, and which of the members are in each.
 
-    As it is now; a row for each group, because many members at once share few groups.
+    As it is now; a row for each group, because many members at once share few groups. Of a row,
+    `members_in` reads the members.
     """
     values = {"organisation": uow.organisation_id, "ids": members, "groups": groups}
     return uow.all(_DECIDING[asserted], **values)
+
+
+def members_in(row: Row[Any]) -> Iterable[UUID]:
+    """Return the members in the group of a row of `deciding_groups`."""
+    return map(UUID, row.members.split(","))
 
 
 def asserted_groups(
@@ -162,7 +166,7 @@ def _by_group(memberships: Select[Any]) -> Select[Any]:
             of.c.connection_id,
             of.c.id,
             of.c.display_name,
-            func.aggregate_strings(cast(of.c.member_id, String), SEPARATOR).label("members"),
+            func.aggregate_strings(cast(of.c.member_id, String), ",").label("members"),
         )
         .group_by(of.c.connection_id, of.c.id, of.c.display_name)
         .order_by(of.c.id)

@@ -82,8 +82,12 @@ def _opened(text: str, member_id: UUID, grant: UUID | None) -> str:
 def _sameness(facts: FactsOfMany, row: Any, grant: UUID | None) -> Hashable:
     """Return all that `resolve` reads of one member and of no other."""
     return (
-        *(row.state, row.admin_hold, row.contained, row.owner_of_record),
-        *(row.bot_scope, row.managed_by),
+        row.state,
+        row.admin_hold,
+        row.contained,
+        row.owner_of_record,
+        row.bot_scope,
+        row.managed_by,
         tuple(group for group in facts.groups.get(row.id, ()) if group in facts.rules),
         tuple(
             (each.role_id, each.valid_to, None if grant else each.id)

@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from gateway.domain.errors import InvalidRequest, NotFound
 from gateway.domain.explain import Inquiry, explain
 from gateway.services import access
 from gateway.services.terms import held_at
 from gateway.storage import tables as t
+from gateway.storage.types import canonical
 from gateway.storage.unit_of_work import UnitOfWork
 
 _PREFIX = "dec_"
@@ -67,7 +66,7 @@ def decision_id(question: Question) -> str:
         str(question.chatbot_id) if question.chatbot_id else None,
         question.at.isoformat() if question.at else None,
     ]
-    return _PREFIX + base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+    return _PREFIX + base64.urlsafe_b64encode(canonical(parts).encode()).decode().rstrip("=")
 
 
 def opened(decision: str) -> Question:
