@@ -7,7 +7,16 @@ from gateway.domain import acting as rules
 from gateway.domain.connections import SETTINGS, Connection, proper_networks
 from gateway.domain.errors import InvalidRequest, NotFound, OwnershipTransferDisabled
 from gateway.domain.events import Fact, Target
-from gateway.services import access, acting, managed, scim_clients, scim_tokens, successors, terms
+from gateway.services import (
+    access,
+    acting,
+    group_facts,
+    managed,
+    scim_clients,
+    scim_tokens,
+    successors,
+    terms,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import Record, UnitOfWork
 
@@ -192,7 +201,7 @@ def require_may_configure(uow: UnitOfWork, connection_id: UUID | None, unmapped:
     default = next((role for role in roles.values() if role.key == key), None)
     rules.require_may_change_connection(
         acting.author(uow),
-        [access.rule_of(row) for row in rows],
+        [group_facts.rule_of(row) for row in rows],
         roles,
         default if unmapped == "default_role" else None,
     )

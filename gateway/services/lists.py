@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, and_, select
 from gateway.domain.connections import Connection
 from gateway.domain.errors import NotFound
 from gateway.domain.mapping import MappingRule
-from gateway.services import access
+from gateway.services import group_facts
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -59,7 +59,7 @@ def rules(
     if connection_id is not None:
         wanted = wanted.where(r.connection_id == connection_id)
     rows = uow.all(_paged(wanted, t.mapping_rules, after, limit))
-    return [access.rule_of(row) for row in rows]
+    return [group_facts.rule_of(row) for row in rows]
 
 
 def groups(

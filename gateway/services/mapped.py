@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from gateway.services import access
+from gateway.services import group_facts
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -47,4 +47,4 @@ _ASSERTED = select(_A.member_id).where(
 
 def names_group(uow: UnitOfWork, group_id: UUID) -> bool:
     """Whether a live rule names the group, so that its members' access may change with it."""
-    return group_id in access.mapped_groups(uow)
+    return group_id in group_facts.mapped_groups(uow)

@@ -17,7 +17,17 @@ from gateway.domain.mapping import (
     require_well_formed,
 )
 from gateway.domain.permissions import parse_sections
-from gateway.services import access, acting, chatbots, connections, funnel, mapped, teams, terms
+from gateway.services import (
+    access,
+    acting,
+    chatbots,
+    connections,
+    funnel,
+    group_facts,
+    mapped,
+    teams,
+    terms,
+)
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
 
@@ -82,7 +92,7 @@ def get(uow: UnitOfWork, rule_id: UUID) -> MappingRule:
     row = uow.one(uow.own(t.mapping_rules).where(r.id == rule_id, r.valid_to.is_(None)))
     if row is None:
         raise NotFound("No such mapping rule.")
-    return access.rule_of(row)
+    return group_facts.rule_of(row)
 
 
 def listing(uow: UnitOfWork, connection_id: UUID | None = None) -> Sequence[MappingRule]:
@@ -92,7 +102,7 @@ def listing(uow: UnitOfWork, connection_id: UUID | None = None) -> Sequence[Mapp
     if connection_id is not None:
         query = query.where(r.connection_id == connection_id)
     # The priority is null for other kinds; coalescing sorts alike on both databases.
-    found = [access.rule_of(row) for row in uow.all(query.order_by(r.id))]
+    found = [group_facts.rule_of(row) for row in uow.all(query.order_by(r.id))]
     return sorted(found, key=lambda rule: (rule.kind is not RuleKind.ROLE, rule.priority or 0))
 
 

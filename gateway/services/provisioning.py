@@ -26,11 +26,11 @@ from gateway.domain.memberships import Joining as How
 from gateway.domain.plans import Cause, Outcome
 from gateway.domain.text import fold
 from gateway.services import (
-    access,
     attention,
     break_glass,
     domains,
     funnel,
+    group_facts,
     houses,
     invited,
     members,
@@ -168,7 +168,7 @@ def _known(uow: UnitOfWork, connection: Connection, record: UserRecord) -> _Know
         return _Known(_STRANGER, confined=True)
     person_id = people.find(uow, record.email) if record.email else None
     row = _member_of(uow, t.members.c.person_id == person_id) if person_id else None
-    if row is None and record.email and access.has_sign_on(uow):
+    if row is None and record.email and group_facts.has_sign_on(uow):
         # Who came by single sign-on first may be a person of their own; provisioning adopts them.
         email_key = t.members.c.email_key == fold(record.email)
         row = _member_of(uow, and_(email_key, t.members.c.source == "jit"))

@@ -15,7 +15,7 @@ from gateway.domain.signin import (
     TestResult,
     Trace,
 )
-from gateway.services import access, certificates, traces
+from gateway.services import access, certificates, group_facts, traces
 from gateway.services.sso_connections import Rules
 from gateway.storage import tables as t
 from gateway.storage.unit_of_work import UnitOfWork
@@ -139,7 +139,7 @@ def _facts(
     if not _decides(facts, rules) or asserted.groups.said != "named":
         return facts
     groups = _known_groups(uow, rules, asserted.groups)
-    return replace(facts, groups=groups, rules=access.rules_of(uow, {x.id for x in groups}))
+    return replace(facts, groups=groups, rules=group_facts.rules_of(uow, {x.id for x in groups}))
 
 
 def _known_groups(uow: UnitOfWork, rules: Rules, groups: Groups) -> tuple[Group, ...]:
@@ -188,5 +188,5 @@ def _difference(
 def _provisioned_groups(uow: UnitOfWork, landing: Landing, user: Any) -> set[str]:
     if landing.member_id is None:
         return set()
-    found = access.groups_of(uow, {landing.member_id: user.connection_id})
+    found = group_facts.groups_of(uow, {landing.member_id: user.connection_id})
     return {group.display_name for group in found.get(landing.member_id, {}).values()}
